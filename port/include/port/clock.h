@@ -1,0 +1,13 @@
+/* Time. */
+#ifndef KIST_PORT_CLOCK_H
+#define KIST_PORT_CLOCK_H
+
+#include <stdint.h>
+
+/* Seconds since 1970, as the device believes. */
+int64_t port_clock_now(void);
+/* Milliseconds that only grow; their zero means nothing. */
+uint64_t port_clock_monotonic(void);
+void port_clock_sleep(uint64_t milliseconds);
+
+#endif

@@ -1,0 +1,21 @@
+/* Facts of the machine, and bytes nobody can guess. */
+#ifndef KIST_PORT_SYSTEM_H
+#define KIST_PORT_SYSTEM_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct port_system {
+    char kernel[128];  /* uname -r */
+    char machine[32];  /* uname -m: "x86_64", "armv7l", "aarch64" */
+    char hostname[65];
+    unsigned cpus;     /* on line */
+    uint64_t memory;   /* bytes */
+    bool aarch32;      /* a 64-bit ARM that also runs 32-bit code */
+};
+
+int port_system_get(struct port_system *s, struct kist_error *err) KIST_CHECKED;
+int port_system_random(void *bytes, size_t len, struct kist_error *err) KIST_CHECKED;
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * The caps on everything that comes from outside, in one place. A board overrides one with
+ * -DKIST_MAX_...=value.
+ */
+#ifndef KIST_BASE_LIMITS_H
+#define KIST_BASE_LIMITS_H
+
+/* Bytes of a manifest or an index (the distribution spec asks registries to take 4 MiB). */
+#ifndef KIST_MAX_MANIFEST
+#define KIST_MAX_MANIFEST (4U << 20)
+#endif
+/* Bytes of an image config. */
+#ifndef KIST_MAX_CONFIG
+#define KIST_MAX_CONFIG (4U << 20)
+#endif
+/* Bytes of a token server's answer, or of a registry's error body. */
+#ifndef KIST_MAX_ANSWER
+#define KIST_MAX_ANSWER (256U << 10)
+#endif
+/* Bytes of one HTTP header line. */
+#ifndef KIST_MAX_HEADER
+#define KIST_MAX_HEADER (16U << 10)
+#endif
+/* Objects and arrays inside one another in a JSON text. */
+#ifndef KIST_MAX_JSON_DEPTH
+#define KIST_MAX_JSON_DEPTH 64
+#endif
+/* Layers of one image; overlayfs takes no more than 500, Docker no more than 127. */
+#ifndef KIST_MAX_LAYERS
+#define KIST_MAX_LAYERS 128
+#endif
+/* Manifests in one index. */
+#ifndef KIST_MAX_INDEX
+#define KIST_MAX_INDEX 1024
+#endif
+/* Bytes of a path in a layer, without NUL; Linux takes 4095. */
+#ifndef KIST_MAX_PATH
+#define KIST_MAX_PATH 4095
+#endif
+/* Bytes of a pax or GNU long header's body. */
+#ifndef KIST_MAX_TAR_HEADER
+#define KIST_MAX_TAR_HEADER (1U << 20)
+#endif
+/* Entries of one layer that become inodes. */
+#ifndef KIST_MAX_LAYER_INODES
+#define KIST_MAX_LAYER_INODES 1000000U
+#endif
+/* Bytes of all the paths, link targets and xattrs of one layer. */
+#ifndef KIST_MAX_LAYER_NAMES
+#define KIST_MAX_LAYER_NAMES (64U << 20)
+#endif
+/* Largest window a zstd frame may ask for: 8 MiB, what every decoder must support (RFC 8878, 3.1.1.1.2). */
+#ifndef KIST_MAX_ZSTD_WINDOW_LOG
+#define KIST_MAX_ZSTD_WINDOW_LOG 23
+#endif
+/* Bytes of index.json. */
+#ifndef KIST_MAX_STORE_INDEX
+#define KIST_MAX_STORE_INDEX (8U << 20)
+#endif
+/* Bytes of a configuration file or an env file. */
+#ifndef KIST_MAX_CONF
+#define KIST_MAX_CONF (256U << 10)
+#endif
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * A layer is one file: squashfs 4.0 image | recipe | implied directories | trailer (src/store/FORMAT.md). The writer turns
+ * a tar stream into it, appending only; the reader lists it, reads files from it, and gives back the tar bit for bit.
+ */
+#ifndef KIST_LAYER_LAYER_H
+#define KIST_LAYER_LAYER_H
+
+#include "codec/stream.h"
+#include "image/digest.h"
+#include "port/file.h"
+
+enum kist_layer_compressor { KIST_LAYER_ZSTD, KIST_LAYER_GZIP };
+
+struct kist_layer_options {
+    enum kist_layer_compressor compressor;
+    int level;           /* 0: the compressor's default here (zstd 3, gzip 6) */
+    unsigned workers;    /* threads that compress blocks beside the caller's; 0: all in the caller's */
+    uint32_t max_inodes; /* 0: KIST_MAX_LAYER_INODES */
+    uint64_t max_names;  /* bytes of names, link targets and xattrs; 0: KIST_MAX_LAYER_NAMES */
+    uint64_t max_bytes;  /* of the layer file; 0: no limit. KIST_E_NO_SPACE before the byte past it is written */
+};
+
+/* What a written or opened layer file holds. */
+struct kist_layer_info {
+    uint64_t file_bytes;     /* the whole file */
+    uint64_t squashfs_bytes; /* the kernel's part, padded */
+    uint64_t recipe_bytes;   /* as kept, compressed */
+    uint64_t tar_bytes;      /* of the tar it came from */
+    uint32_t inodes;
+    struct kist_digest diff_id; /* as the trailer names it */
+};
+
+struct kist_layer_writer;
+
+/*
+ * file is empty and open for writing, stays the caller's and must outlive the writer. The writer appends to it, and
+ * writes its first 96 bytes (the superblock) once more at the end. It does not sync.
+ */
+int kist_layer_writer_new(struct kist_layer_writer **out, struct port_file *file,
+                          const struct kist_layer_options *options, struct kist_error *err) KIST_CHECKED;
+/* NULL is nothing. Stops the workers. */
+void kist_layer_writer_free(struct kist_layer_writer *w);
+/* The stage that takes the tar. Its finish writes the tables; then the caller, knowing the diff ID, seals. */
+struct kist_sink *kist_layer_writer_sink(struct kist_layer_writer *w);
+/* After finish: writes recipe, trailer and superblock; diff_id goes into the trailer. */
+int kist_layer_writer_seal(struct kist_layer_writer *w, const struct kist_digest *diff_id,
+                           struct kist_layer_info *info, struct kist_error *err) KIST_CHECKED;
+
+struct kist_layer;
+
+/* Takes ownership of file always. KIST_E_CORRUPT for what is no whole layer file (trailer, superblock, bounds). */
+int kist_layer_open(struct kist_layer **out, struct port_file *file, struct kist_error *err) KIST_CHECKED;
+void kist_layer_close(struct kist_layer *l);
+const struct kist_layer_info *kist_layer_info(const struct kist_layer *l);
+
+/* Reads it all and checks the trailer's hashes. */
+int kist_layer_verify(struct kist_layer *l, struct kist_error *err) KIST_CHECKED;
+
+/* The tar it came from, into sink, with its finish. The caller compares the digest with the diff ID if it wants to. */
+int kist_layer_tar(struct kist_layer *l, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
+
+enum kist_layer_type {
+    KIST_LAYER_FILE,
+    KIST_LAYER_DIRECTORY,
+    KIST_LAYER_SYMLINK,
+    KIST_LAYER_CHAR,
+    KIST_LAYER_BLOCK,
+    KIST_LAYER_FIFO,
+    KIST_LAYER_WHITEOUT, /* hides the name in layers below (a 0/0 character device) */
+};
+
+struct kist_layer_xattr {
+    const char *name; /* whole: "security.capability" */
+    const void *value;
+    size_t size;
+};
+
+/* One name in a layer; pointers are valid during the call that brings it. */
+struct kist_layer_entry {
+    const char *path; /* relative, "" the root */
+    enum kist_layer_type type;
+    uint32_t mode; /* 07777 */
+    uint32_t uid, gid;
+    int64_t mtime;
+    uint64_t size;        /* of a file */
+    uint32_t major, minor;
+    uint32_t inode;       /* names of one file share it */
+    uint32_t links;
+    const char *target;   /* of a symlink */
+    bool implied;         /* a directory the tar never named: its owner, mode and xattrs mean nothing */
+    bool opaque;          /* a directory that hides the one below */
+    const struct kist_layer_xattr *xattrs; /* opaque's own not among them */
+    size_t xattr_count;
+};
+
+/* Calls each for all entries, a directory before what is in it, names in byte order. Non-zero from each ends it. */
+int kist_layer_list(struct kist_layer *l, int (*each)(void *arg, const struct kist_layer_entry *e, struct kist_error *err),
+                    void *arg, struct kist_error *err) KIST_CHECKED;
+/* The contents of the plain file at path (as listed), into sink, with its finish. KIST_E_NOT_FOUND. */
+int kist_layer_read(struct kist_layer *l, const char *path, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
+/* Calls each for the paths of the implied directories, parents first, "" (the root) included. Cheap: no tree walk. */
+int kist_layer_implied(struct kist_layer *l, int (*each)(void *arg, const char *path, struct kist_error *err), void *arg,
+                       struct kist_error *err) KIST_CHECKED;
+
+#endif

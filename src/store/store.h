@@ -1,0 +1,151 @@
+/*
+ * What is kept (src/store/FORMAT.md): images by name and digest, their blobs, one file a layer. Everything takes effect by
+ * one rename of index.json; what neither it nor a container reaches is garbage. No lock is held during a transfer.
+ */
+#ifndef KIST_STORE_STORE_H
+#define KIST_STORE_STORE_H
+
+#include "base/buf.h"
+#include "image/config.h"
+#include "image/manifest.h"
+#include "image/reference.h"
+#include "port/file.h"
+
+struct kist_store;
+
+/*
+ * create makes an empty store where there is none (else KIST_E_NOT_FOUND). Opening sweeps what dead processes left in tmp/ and
+ * partial/ when the lock is free. A newer major format, or an unreadable index, is KIST_E_CORRUPT or KIST_E_UNSUPPORTED and untouched.
+ */
+int kist_store_open(struct kist_store **out, const char *root, bool create, struct kist_error *err) KIST_CHECKED;
+void kist_store_close(struct kist_store *s);
+const char *kist_store_root(const struct kist_store *s);
+
+/* ---- images ---- */
+
+struct kist_image {
+    char *name;                 /* "docker.io/library/alpine:latest", or NULL: no name */
+    struct kist_descriptor manifest;
+    struct kist_digest source;  /* digest the name resolved to at the registry: the index's, or the manifest's */
+    struct kist_digest config;  /* the image ID */
+    struct kist_platform platform;
+    int64_t created;            /* from the config, 0 unknown */
+    int64_t pulled;             /* when this store got it */
+    struct kist_digest *diff_ids;
+    size_t layer_count;
+    uint64_t bytes;             /* on flash: layer files and blobs */
+    uint64_t shared;            /* of these, bytes that other images (other IDs) also use */
+};
+
+struct kist_image_list {
+    struct kist_image *v;
+    size_t n;
+};
+
+/* All images, newest pulled first, sizes filled in. */
+int kist_store_images(struct kist_store *s, struct kist_image_list *list, struct kist_error *err) KIST_CHECKED;
+void kist_image_list_release(struct kist_image_list *list);
+void kist_image_list_auto(struct kist_image_list *list);
+
+/*
+ * The image meant by text: a reference (with want's platform where several are kept, want may be NULL), an image ID, or its unique
+ * prefix (with or without "sha256:"). KIST_E_NOT_FOUND, KIST_E_CONFLICT when a prefix is ambiguous.
+ * list is what kist_store_images gave; the result points into it.
+ */
+int kist_image_list_find(const struct kist_image_list *list, const char *text, const struct kist_platform *want,
+                         const struct kist_image **found, struct kist_error *err) KIST_CHECKED;
+
+enum kist_store_change { KIST_STORE_UNCHANGED, KIST_STORE_DOWNLOADED, KIST_STORE_UPDATED };
+
+/* What is to be kept; its layers must be in the store (leased). */
+struct kist_image_new {
+    const char *name;                     /* full reference text, or NULL for none */
+    const struct kist_buf *manifest;      /* byte for byte */
+    const struct kist_descriptor *manifest_desc;
+    const struct kist_buf *config;        /* byte for byte */
+    const struct kist_digest *source;     /* see struct kist_image */
+};
+
+/* Writes the blobs, then index.json: the commit. The image that had the name keeps existing without one while containers need it, else goes. */
+int kist_store_image_add(struct kist_store *s, const struct kist_image_new *image, enum kist_store_change *change,
+                         struct kist_error *err) KIST_CHECKED;
+
+/* One line of what an rmi did. */
+struct kist_store_removed {
+    struct kist_strv untagged;       /* full references */
+    struct kist_strv deleted;        /* "sha256:<hex>": image IDs, then diff IDs of layers freed */
+    uint64_t freed;                  /* bytes */
+};
+
+/*
+ * Docker's rmi: a name among several is untagged; the last name, or an ID with one name, removes the image and frees what nothing else
+ * needs. KIST_E_CONFLICT: a container uses it (named in the message), or an ID has several names and force is off; KIST_E_NOT_FOUND.
+ */
+int kist_store_image_remove(struct kist_store *s, const char *text, bool force, struct kist_store_removed *removed,
+                            struct kist_error *err) KIST_CHECKED;
+void kist_store_removed_release(struct kist_store_removed *r);
+
+/* A kept manifest or config, verified against its digest; at most out->max bytes. */
+int kist_store_blob(struct kist_store *s, const struct kist_digest *digest, struct kist_buf *out, struct kist_error *err)
+    KIST_CHECKED;
+
+/* ---- layers ---- */
+
+bool kist_store_has_layer(struct kist_store *s, const struct kist_digest *diff_id);
+/* Open for reading; close or hand to kist_layer_open. KIST_E_NOT_FOUND. */
+int kist_store_layer_open(struct kist_store *s, const struct kist_digest *diff_id, struct port_file **out,
+                          struct kist_error *err) KIST_CHECKED;
+
+/* A lease keeps layers and blobs that no index names yet from being swept, while this process lives. */
+struct kist_store_lease;
+int kist_store_lease_begin(struct kist_store *s, const struct kist_digest *digests, size_t count,
+                           struct kist_store_lease **out, struct kist_error *err) KIST_CHECKED;
+void kist_store_lease_end(struct kist_store_lease *lease);
+
+/*
+ * A layer on its way: partial/<diff id>, held by flock. Waits while another process adds the same one. Returns 1, and no tx, when the
+ * layer is (or has become) kept.
+ */
+struct kist_store_layer_tx;
+int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_id, struct kist_store_layer_tx **out,
+                           struct kist_error *err) KIST_CHECKED;
+struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx);
+/* Syncs and renames it into layers/; frees tx whatever it returns. */
+int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *err) KIST_CHECKED;
+/* Removes it; NULL is nothing. */
+void kist_store_layer_abort(struct kist_store_layer_tx *tx);
+
+/* ---- containers: the room they live in; what is in it is src/container's ---- */
+
+struct kist_container_ref {
+    char id[65];
+    char name[129]; /* as the container was named at creation */
+    struct kist_digest image; /* its image ID */
+};
+
+struct kist_container_refs {
+    struct kist_container_ref *v;
+    size_t n;
+};
+
+/*
+ * containers/<id>/ is made with a file "ref" (JSON: name, image) that keeps the image from being removed; id is 64 hex digits.
+ * KIST_E_CONFLICT: the name is taken; KIST_E_NOT_FOUND: the image is no longer kept.
+ */
+int kist_store_container_add(struct kist_store *s, const struct kist_container_ref *ref, struct port_dir **dir,
+                             struct kist_error *err) KIST_CHECKED;
+int kist_store_containers(struct kist_store *s, struct kist_container_refs *refs, struct kist_error *err) KIST_CHECKED;
+void kist_container_refs_release(struct kist_container_refs *refs);
+/* The container's directory, by whole id. */
+int kist_store_container_open(struct kist_store *s, const char *id, struct port_dir **dir, struct kist_error *err)
+    KIST_CHECKED;
+/* Renames it away first, so that it is gone at once, then deletes the tree. */
+int kist_store_container_remove(struct kist_store *s, const char *id, struct kist_error *err) KIST_CHECKED;
+
+/* ---- small durable files: the commit rule in one function ---- */
+
+/* Writes name in dir by the commit rule: tmp, sync, rename, sync of dir. */
+int kist_store_write_file(struct kist_store *s, struct port_dir *dir, const char *name, const void *data, size_t len,
+                          struct kist_error *err) KIST_CHECKED;
+
+#endif

@@ -1,0 +1,60 @@
+/* Pull: reference -> manifest -> config -> plan -> layers side by side -> commit. Joins registry and store. */
+#ifndef KIST_TRANSFER_PULL_H
+#define KIST_TRANSFER_PULL_H
+
+#include "layer/layer.h"
+#include "registry/registry.h"
+#include "store/store.h"
+
+enum kist_layer_state {
+    KIST_PULL_WAITING,
+    KIST_PULL_DOWNLOADING, /* and unpacking: it is one stream */
+    KIST_PULL_DONE,
+    KIST_PULL_KEPT, /* already in the store */
+};
+
+/* One layer of the plan. */
+struct kist_pull_layer {
+    struct kist_digest diff_id;
+    struct kist_descriptor blob;
+    enum kist_layer_state state;
+    uint64_t received; /* compressed bytes so far */
+    uint64_t kept;     /* bytes of the layer file once done */
+};
+
+/* What a pull will do, and has done; given to each event call. */
+struct kist_pull_plan {
+    char name[KIST_REFERENCE_TEXT_MAX];   /* full reference */
+    struct kist_platform platform;
+    struct kist_digest source;   /* what the name resolved to */
+    struct kist_descriptor manifest;
+    struct kist_digest config;   /* the image ID */
+    struct kist_pull_layer *layers;
+    size_t layer_count;
+    uint64_t download_bytes;     /* compressed bytes of layers not kept yet, manifest and config not counted */
+    uint64_t estimate_bytes;     /* what these will take on flash, about */
+    uint64_t received_bytes;     /* all body bytes that came */
+    uint64_t kept_bytes;         /* bytes this pull added to the store */
+    enum kist_store_change change;
+};
+
+/* Calls are serialised; index is the layer that changed, or -1 for the plan as a whole (just made; finished). */
+typedef void kist_pull_event_fn(void *arg, const struct kist_pull_plan *plan, int index);
+
+struct kist_pull_options {
+    struct kist_registry_options registry;
+    struct kist_layer_options layer;
+    struct kist_platform platform;
+    bool aarch32;
+    bool dry_run;        /* stop after the plan */
+    unsigned jobs;       /* layers side by side; 0: 2 */
+    kist_pull_event_fn *event; /* may be NULL */
+    void *event_arg;
+};
+
+/* plan is filled as far as it went, also on failure; release it. */
+int kist_pull(struct kist_store *store, const struct kist_reference *ref, const struct kist_pull_options *options,
+              struct kist_pull_plan *plan, struct kist_error *err) KIST_CHECKED;
+void kist_pull_plan_release(struct kist_pull_plan *plan);
+
+#endif
