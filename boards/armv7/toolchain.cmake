@@ -1,0 +1,6 @@
+set(CMAKE_SYSTEM_PROCESSOR armv7)
+set(KIST_GNU arm-linux-gnueabihf)
+set(KIST_MUSL arm-linux-musleabihf)
+set(KIST_CFLAGS -march=armv7-a+fp -mthumb)
+set(KIST_EMULATOR qemu-arm-static)
+include("${CMAKE_CURRENT_LIST_DIR}/../deps/toolchain.cmake")

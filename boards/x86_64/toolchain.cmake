@@ -1,0 +1,5 @@
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+set(KIST_GNU x86_64-linux-gnu)
+set(KIST_MUSL x86_64-linux-musl)
+set(KIST_CFLAGS)
+include("${CMAKE_CURRENT_LIST_DIR}/../deps/toolchain.cmake")
