@@ -40,7 +40,9 @@ Acquire::Check-Valid-Until "false";
 Acquire::Retries "2";
 CONF
     say "reading the source index of $mirror"
+    # one suite that is gone must not hide the others, so what counts is that some index came
     APT_CONFIG=$apt/apt.conf apt-get -qq update >"$apt/log" 2>&1 || true
+    ls "$apt/state/lists/"*_Sources* >/dev/null 2>&1 || return 1
     : >"$apt/ready"
 }
 
