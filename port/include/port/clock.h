@@ -8,6 +8,7 @@
 int64_t port_clock_now(void);
 /* Milliseconds that only grow; their zero means nothing. */
 uint64_t port_clock_monotonic(void);
+/* A signal ends it early. */
 void port_clock_sleep(uint64_t milliseconds);
 
 #endif

@@ -66,6 +66,7 @@ int port_file_open(struct port_file **out, struct port_dir *dir, const char *nam
 /* For reading and writing, made when missing. */
 int port_file_open_rw(struct port_file **out, struct port_dir *dir, const char *name, struct kist_error *err)
     KIST_CHECKED;
+/* At the end of the file: past the last byte there was at opening or that was written through f. */
 int port_file_append(struct port_file *f, const void *data, size_t len, struct kist_error *err) KIST_CHECKED;
 int port_file_write_at(struct port_file *f, uint64_t offset, const void *data, size_t len, struct kist_error *err)
     KIST_CHECKED;
@@ -82,10 +83,12 @@ int port_file_close(struct port_file *f, struct kist_error *err) KIST_CHECKED;
 void port_file_discard(struct port_file *f);
 /* The descriptor below it, owned by f, for mounts and file sharing; -1 where there is none (sim). */
 int port_file_fd(const struct port_file *f);
+/* Whether name in dir still is this very file: not unlinked, renamed away or replaced since it was opened. */
+bool port_file_is(const struct port_file *f, struct port_dir *dir, const char *name);
 
 /*
  * flock on the open file: held until it is closed, also by the death of the process. wait_ms: how long to wait for another
- * holder, 0 not at all, -1 for ever. KIST_E_CONFLICT when it stays held.
+ * holder, 0 not at all, -1 for ever. KIST_E_CONFLICT when it stays held, KIST_E_INTERRUPTED when a signal handler ran.
  */
 int port_file_lock(struct port_file *f, bool exclusive, int wait_ms, struct kist_error *err) KIST_CHECKED;
 
