@@ -96,6 +96,13 @@ struct kist_layer_entry {
 /* Calls each for all entries, a directory before what is in it, names in byte order. Non-zero from each ends it. */
 int kist_layer_list(struct kist_layer *l, int (*each)(void *arg, const struct kist_layer_entry *e, struct kist_error *err),
                     void *arg, struct kist_error *err) KIST_CHECKED;
+/*
+ * The entry at path, brought to each once; whatever each returns is returned. Walks only the directories on the way, and
+ * follows no symlink. KIST_E_NOT_FOUND when the layer does not name it (a whiteout is named).
+ */
+int kist_layer_find(struct kist_layer *l, const char *path,
+                    int (*each)(void *arg, const struct kist_layer_entry *e, struct kist_error *err), void *arg,
+                    struct kist_error *err) KIST_CHECKED;
 /* The contents of the plain file at path (as listed), into sink, with its finish. KIST_E_NOT_FOUND. */
 int kist_layer_read(struct kist_layer *l, const char *path, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
 /* Calls each for the paths of the implied directories, parents first, "" (the root) included. Cheap: no tree walk. */
