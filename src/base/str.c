@@ -29,6 +29,20 @@ bool kist_str_format(char *dst, size_t size, const char *fmt, ...)
     return len >= 0 && (size_t)len < size;
 }
 
+char *kist_str_printable(char *dst, size_t size, const char *text)
+{
+    size_t n = 0;
+
+    for (; text[n] != '\0' && n + 1 < size; n++) {
+        dst[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
+    }
+    dst[n] = '\0';
+    if (text[n] != '\0') {
+        memcpy(dst + size - 4, "...", 4);
+    }
+    return dst;
+}
+
 bool kist_str_starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

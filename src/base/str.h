@@ -11,6 +11,12 @@ bool kist_str_copy(char *dst, size_t size, const char *text) KIST_CHECKED;
 /* As snprintf, but true only when all of it fitted. */
 bool kist_str_format(char *dst, size_t size, const char *fmt, ...) KIST_PRINTF(3, 4) KIST_CHECKED;
 
+/*
+ * Foreign text made fit for a message: control characters and bytes that are not ASCII become "?", and what does not fit is
+ * cut, ending in "...". size is at least 4. Returns dst.
+ */
+char *kist_str_printable(char *dst, size_t size, const char *text);
+
 bool kist_str_starts(const char *text, const char *prefix);
 bool kist_str_ends(const char *text, const char *suffix);
 
