@@ -1,6 +1,7 @@
 /*
  * An image reference as Docker writes it: [host[:port]/]path[:tag][@digest] (distribution/reference grammar).
- * "alpine" is docker.io/library/alpine:latest.
+ * "alpine" is docker.io/library/alpine:latest. What stands before the first slash is a host when it has a '.' or ':' or is
+ * "localhost"; upper case alone does not make it one, as that is nearly always a misspelt repository.
  */
 #ifndef KIST_IMAGE_REFERENCE_H
 #define KIST_IMAGE_REFERENCE_H
