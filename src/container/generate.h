@@ -1,0 +1,55 @@
+/*
+ * Image and flags -> OCI runtime configuration (runtime-spec 1.0.2, config.json) with Docker's defaults: the
+ * engine's only input. What it holds beyond the specification's own fields is said in container/container.h.
+ */
+#ifndef KIST_CONTAINER_GENERATE_H
+#define KIST_CONTAINER_GENERATE_H
+
+#include "codec/json.h"
+#include "container/user.h"
+#include "image/config.h"
+
+enum kist_network { KIST_NETWORK_NONE, KIST_NETWORK_HOST };
+
+/* The flags of `kist run` and `kist create`, as given. Strings may be NULL: not given. */
+struct kist_run_options {
+    struct kist_strv
+        env; /* -e: "KEY=value"; "KEY": the value kist has; where it has none, the image's is taken away */
+    struct kist_strv env_files; /* --env-file: paths */
+    const char *workdir;        /* -w */
+    const char *user;           /* -u */
+    const char *entrypoint; /* --entrypoint; "" is none. Where it is given, the image's Cmd does not count */
+    struct kist_strv command; /* what follows the image */
+    struct kist_strv volumes; /* -v: "/host:/path[:options]", "./host:/path", "/path" (anonymous) */
+    struct kist_strv tmpfs;   /* --tmpfs: "/path[:options]" */
+    const char *hostname;
+    enum kist_network network;
+    struct kist_strv cap_add, cap_drop;
+    struct kist_strv security_opt;
+    const char *stop_signal;
+    bool tty, interactive, read_only, privileged, init;
+};
+
+void kist_run_options_release(struct kist_run_options *options);
+
+/* Where the container will be, and on what. */
+struct kist_spec_context {
+    const char *id;               /* 64 hex digits */
+    const char *host_name;        /* of the machine, for --network host */
+    const char *kernel;           /* release, as uname -r has it */
+    uint64_t capabilities;        /* what may be given: port_capability_bounding() */
+    bool seccomp;                 /* the kernel has filters: port_seccomp_available() */
+    kist_read_file_fn *read_file; /* of the image */
+    void *read_file_arg;
+};
+
+/*
+ * cJSON_Delete what is returned. A bind's source that is missing on the host is made, a directory, as Docker
+ * does for -v. KIST_E_USAGE for flags that make no sense, in Docker's words where it has some;
+ * KIST_E_NOT_FOUND for a user or group the image does not know; KIST_E_UNSUPPORTED for what this kernel or
+ * kist lacks.
+ */
+int kist_spec_generate(cJSON **out, const struct kist_config *image, const struct kist_run_options *options,
+                       const struct kist_spec_context *context, struct kist_error *err) KIST_CHECKED;
+
+#endif
