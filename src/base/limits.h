@@ -25,6 +25,10 @@
 #ifndef KIST_MAX_JSON_DEPTH
 #define KIST_MAX_JSON_DEPTH 64
 #endif
+/* Values, members of objects and elements of arrays alike, in a JSON text: each costs 64 bytes of memory. */
+#ifndef KIST_MAX_JSON_VALUES
+#define KIST_MAX_JSON_VALUES 65536U
+#endif
 /* Layers of one image; overlayfs takes no more than 500, Docker no more than 127. */
 #ifndef KIST_MAX_LAYERS
 #define KIST_MAX_LAYERS 128
@@ -41,6 +45,18 @@
 #ifndef KIST_MAX_TAR_HEADER
 #define KIST_MAX_TAR_HEADER (1U << 20)
 #endif
+/* Bytes of what the global pax headers of one archive say. */
+#ifndef KIST_MAX_TAR_GLOBAL
+#define KIST_MAX_TAR_GLOBAL (64U << 10)
+#endif
+/* Extended attributes of one member. */
+#ifndef KIST_MAX_TAR_XATTRS
+#define KIST_MAX_TAR_XATTRS 128
+#endif
+/* Stretches of data in one sparse member. */
+#ifndef KIST_MAX_TAR_EXTENTS
+#define KIST_MAX_TAR_EXTENTS 65536U
+#endif
 /* Entries of one layer that become inodes. */
 #ifndef KIST_MAX_LAYER_INODES
 #define KIST_MAX_LAYER_INODES 1000000U
@@ -48,6 +64,13 @@
 /* Bytes of all the paths, link targets and xattrs of one layer. */
 #ifndef KIST_MAX_LAYER_NAMES
 #define KIST_MAX_LAYER_NAMES (64U << 20)
+#endif
+/* A layer may unpack to at most so many bytes more, and so many times, its compressed size: past that it is a bomb. */
+#ifndef KIST_MAX_UNPACK_SLACK
+#define KIST_MAX_UNPACK_SLACK (64U << 20)
+#endif
+#ifndef KIST_MAX_UNPACK_RATIO
+#define KIST_MAX_UNPACK_RATIO 256U
 #endif
 /* Largest window a zstd frame may ask for: 8 MiB, what every decoder must support (RFC 8878, 3.1.1.1.2). */
 #ifndef KIST_MAX_ZSTD_WINDOW_LOG

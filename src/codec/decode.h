@@ -14,7 +14,7 @@ struct kist_decoder;
 /*
  * A stage that decodes whatever it is given into next. At most limit bytes come out: KIST_E_CORRUPT past it
  * (a bomb). Truncated or corrupt input and bytes after the end that are neither zeros nor a further member are KIST_E_CORRUPT.
- * Memory: a fixed output buffer and the decoder's window, at most 8 MiB for zstd (KIST_MAX_ZSTD_WINDOW_LOG).
+ * A zstd window above the cap is KIST_E_UNSUPPORTED. Memory: a fixed output buffer and the decoder's window, at most 8 MiB for zstd (KIST_MAX_ZSTD_WINDOW_LOG).
  * The checksums inside gzip are not verified: every user of this stage verifies a SHA-256 over the output.
  */
 int kist_decoder_new(struct kist_decoder **out, struct kist_sink *next, uint64_t limit, struct kist_error *err)

@@ -1,0 +1,200 @@
+#include "codec/json.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+#define EXACT_MAX ((uint64_t)1 << 53) /* up to here a double holds every whole number */
+
+/* Looks ahead for what cJSON would find out by recursing or allocating: how deep, how many; and for NULs,
+ * also as \u0000. */
+struct scan {
+    const char *what;
+    size_t depth, values;
+    bool in_string;
+};
+
+static int scan_string(struct scan *s, const char *text, size_t len, size_t *at, struct kist_error *err)
+{
+    char c = text[*at];
+
+    if (c == '"') {
+        s->in_string = false;
+    } else if (c == '\\') {
+        if (len - *at >= 6 && memcmp(text + *at + 1, "u0000", 5) == 0) {
+            return kist_error_set(err, KIST_E_CORRUPT, "%s is not acceptable JSON: NUL at byte %zu", s->what,
+                                  *at);
+        }
+        (*at)++;
+    }
+    return 0;
+}
+
+static int scan_structure(struct scan *s, char c, size_t at, struct kist_error *err)
+{
+    switch (c) {
+    case '"':
+        s->in_string = true;
+        break;
+    case '{':
+    case '[':
+        s->depth++;
+        s->values++;
+        break;
+    case '}':
+    case ']':
+        s->depth -= s->depth > 0;
+        break;
+    case ',':
+        s->values++;
+        break;
+    default:
+        break;
+    }
+    if (s->depth > KIST_MAX_JSON_DEPTH) {
+        return kist_error_set(err, KIST_E_CORRUPT, "%s is nested more than %d deep at byte %zu", s->what,
+                              KIST_MAX_JSON_DEPTH, at);
+    }
+    if (s->values > KIST_MAX_JSON_VALUES) {
+        return kist_error_set(err, KIST_E_CORRUPT, "%s holds more than %u values", s->what,
+                              KIST_MAX_JSON_VALUES);
+    }
+    return 0;
+}
+
+static int scan_text(const char *text, size_t len, const char *what, struct kist_error *err)
+{
+    struct scan s = {.what = what};
+    const char *nul = len > 0 ? memchr(text, '\0', len) : NULL;
+
+    if (nul) {
+        return kist_error_set(err, KIST_E_CORRUPT, "%s is not acceptable JSON: NUL at byte %zu", what,
+                              (size_t)(nul - text));
+    }
+    for (size_t i = 0; i < len; i++) {
+        int rc = s.in_string ? scan_string(&s, text, len, &i, err) : scan_structure(&s, text[i], i, err);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what, struct kist_error *err)
+{
+    const char *end = text;
+    cJSON *root;
+    int rc = scan_text(text, len, what, err);
+
+    *out = NULL;
+    if (rc < 0) {
+        return rc;
+    }
+    root = len > 0 ? cJSON_ParseWithLengthOpts(text, len, &end, false) : NULL;
+    if (!root) {
+        return kist_error_set(err, KIST_E_CORRUPT, "%s is not JSON at byte %zu", what, (size_t)(end - text));
+    }
+    while (end < text + len && memchr(" \t\r\n", *end, 4)) {
+        end++;
+    }
+    if (end != text + len) {
+        cJSON_Delete(root);
+        return kist_error_set(err, KIST_E_CORRUPT, "%s goes on after its JSON at byte %zu", what,
+                              (size_t)(end - text));
+    }
+    *out = root;
+    return 0;
+}
+
+void kist_json_auto(cJSON **root)
+{
+    cJSON_Delete(*root);
+}
+
+const cJSON *kist_json_object(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    return cJSON_IsObject(item) ? item : NULL;
+}
+
+const cJSON *kist_json_array(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    return cJSON_IsArray(item) ? item : NULL;
+}
+
+const char *kist_json_string(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+bool kist_json_bool(const cJSON *object, const char *name, bool otherwise)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    return cJSON_IsBool(item) ? cJSON_IsTrue(item) : otherwise;
+}
+
+bool kist_json_u64(const cJSON *object, const char *name, uint64_t *value)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
+
+    if (!(number >= 0 && number <= (double)EXACT_MAX) || (double)(uint64_t)number != number) {
+        return false;
+    }
+    *value = (uint64_t)number;
+    return true;
+}
+
+int kist_json_put(cJSON *object, const char *name, cJSON *value, struct kist_error *err)
+{
+    if (!value || !cJSON_AddItemToObject(object, name, value)) {
+        cJSON_Delete(value);
+        return kist_error_nomem(err);
+    }
+    return 0;
+}
+
+int kist_json_put_string(cJSON *object, const char *name, const char *value, struct kist_error *err)
+{
+    return kist_json_put(object, name, cJSON_CreateString(value), err);
+}
+
+int kist_json_put_u64(cJSON *object, const char *name, uint64_t value, struct kist_error *err)
+{
+    if (value > EXACT_MAX) {
+        return kist_error_set(err, KIST_E_FAIL, "'%s' is too large a number for JSON", name);
+    }
+    return kist_json_put(object, name, cJSON_CreateNumber((double)value), err);
+}
+
+int kist_json_put_bool(cJSON *object, const char *name, bool value, struct kist_error *err)
+{
+    return kist_json_put(object, name, cJSON_CreateBool(value), err);
+}
+
+int kist_json_append(cJSON *array, cJSON *value, struct kist_error *err)
+{
+    if (!value || !cJSON_AddItemToArray(array, value)) {
+        cJSON_Delete(value);
+        return kist_error_nomem(err);
+    }
+    return 0;
+}
+
+int kist_json_print(const cJSON *value, bool pretty, struct kist_buf *out, struct kist_error *err)
+{
+    char *text = pretty ? cJSON_Print(value) : cJSON_PrintUnformatted(value);
+    int rc;
+
+    if (!text) {
+        return kist_error_nomem(err);
+    }
+    rc = kist_buf_puts(out, text, err);
+    cJSON_free(text);
+    return rc;
+}
