@@ -1,0 +1,68 @@
+/* What a container's file tree is made of, as plain data: the sandbox (port/sandbox.h) carries it out. */
+#ifndef PORT_MOUNT_H
+#define PORT_MOUNT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+enum port_mount_kind {
+    PORT_MOUNT_FS,     /* a filesystem of its own: type, source (a mere name), data */
+    PORT_MOUNT_BIND,   /* source, a path of the host, seen at target */
+    PORT_MOUNT_CGROUP, /* the container's own control groups */
+};
+
+/* What a mount forbids or does. PORT_MOUNT_RECURSIVE is of binds: what is mounted below source comes along. */
+enum {
+    PORT_MOUNT_RDONLY = 1 << 0,
+    PORT_MOUNT_NOSUID = 1 << 1,
+    PORT_MOUNT_NODEV = 1 << 2,
+    PORT_MOUNT_NOEXEC = 1 << 3,
+    PORT_MOUNT_NOATIME = 1 << 4,
+    PORT_MOUNT_NODIRATIME = 1 << 5,
+    PORT_MOUNT_STRICTATIME = 1 << 6,
+    PORT_MOUNT_SYNC = 1 << 7, /* PORT_MOUNT_FS only */
+    PORT_MOUNT_RECURSIVE = 1 << 8,
+    PORT_MOUNT_RDONLY_ALL = 1 << 9, /* what came along is read-only too, where the kernel can (5.12) */
+    PORT_MOUNT_COPY = 1 << 10, /* a bind whose source is an empty directory is first filled from what is at target */
+};
+
+/* What passes between this mount and the host's it came from. */
+enum port_propagation { PORT_PRIVATE, PORT_SLAVE, PORT_SHARED };
+
+struct port_mount {
+    enum port_mount_kind kind;
+    unsigned flags;
+    enum port_propagation propagation;
+    bool propagate_all; /* what came along follows propagation too */
+    const char *type, *source, *data; /* data may be NULL */
+    const char *target; /* absolute, in the container; made when missing, symlinks in it never leave the container */
+};
+
+/* One layer of the root: a file that holds a squashfs image, open for reading. */
+struct port_layer {
+    int fd;
+    const char *name;           /* for messages */
+    const char *const *implied; /* directories that it has without saying what they are like: relative, parents first, "" the root */
+    size_t implied_count;
+};
+
+struct port_root {
+    const struct port_layer *layers; /* the base first; at least one */
+    size_t layer_count;
+    const char *rw;  /* directory of the host with "upper" and "work"; one filesystem */
+    bool fresh;      /* upper is empty: implied directories are to be made in it */
+    bool transient;  /* what is written need not survive a power cut */
+    bool read_only;
+    bool dev;        /* device nodes in it work */
+    enum port_propagation propagation;
+};
+
+/* A device node that the container has. */
+struct port_device {
+    char type; /* 'c' or 'b'; 'p' a fifo */
+    uint32_t major, minor, mode, uid, gid;
+    const char *path; /* absolute, in the container */
+};
+
+#endif
