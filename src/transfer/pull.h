@@ -52,7 +52,7 @@ struct kist_pull_options {
     void *event_arg;
 };
 
-/* plan is filled as far as it went, also on failure; release it. */
+/* plan is filled as far as it went, also on failure; release it. store may be NULL for a dry run where there is none yet. */
 int kist_pull(struct kist_store *store, const struct kist_reference *ref, const struct kist_pull_options *options,
               struct kist_pull_plan *plan, struct kist_error *err) KIST_CHECKED;
 void kist_pull_plan_release(struct kist_pull_plan *plan);

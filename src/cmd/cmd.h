@@ -1,0 +1,63 @@
+/*
+ * The command table: every command, its options and its words are data here, and --help, parsing and completion come
+ * from them, so they cannot disagree. A command turns its options into one call of a room below and prints what comes back.
+ */
+#ifndef KIST_CMD_CMD_H
+#define KIST_CMD_CMD_H
+
+#include "cmd/option.h"
+#include "cmd/settings.h"
+#include "store/store.h"
+
+/* What every command is given. */
+struct kist_app {
+    struct kist_settings settings;
+    struct kist_store *store; /* NULL until kist_app_store */
+};
+
+enum {
+    KIST_CMD_OPTIONS_FIRST = 1, /* options end at the first operand: the rest is the container's */
+    KIST_CMD_RUNS = 2,          /* kist's own failures exit with 125, as Docker's run does */
+};
+
+struct kist_command {
+    const char *name;    /* "pull", or two words: "image ls" */
+    const char *operands; /* as in the usage line: "REF", "IMAGE [COMMAND [ARG...]]" */
+    const char *summary; /* one line, upper case first, no full stop */
+    const struct kist_option *options; /* ended by one without a name */
+    size_t options_size; /* bytes of the struct that options write into, zeroed before; 0: none */
+    int min_operands, max_operands; /* max -1: any number */
+    unsigned flags;
+    /*
+     * Returns the exit status (0 and above), or a negative enum kist_err with err set. options is the filled struct;
+     * operands are NULL-terminated.
+     */
+    int (*run)(struct kist_app *app, const void *options, int count, char **operands, struct kist_error *err);
+};
+
+/* Another name for a command. */
+struct kist_command_alias {
+    const char *name; /* "image ls" */
+    const struct kist_command *command;
+};
+
+/* All commands in the order of help, and their other names (src/cmd/table.c); both are ended by NULL. */
+extern const struct kist_command *const kist_commands[];
+extern const struct kist_command_alias kist_command_aliases[];
+
+/* The whole program behind main(): returns the exit status. */
+int kist_app_main(int argc, char **argv);
+
+/* The store of the settings, opened at the first call; it belongs to app. */
+int kist_app_store(struct kist_app *app, bool create, struct kist_store **store, struct kist_error *err) KIST_CHECKED;
+
+/* True once SIGINT or SIGTERM came, after kist_app_catch_signals; fits the stop callbacks below. */
+void kist_app_catch_signals(void);
+bool kist_app_stopped(void *unused);
+
+/* The commands, one file each. */
+extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspect, kist_cmd_image_inspect,
+    kist_cmd_rmi, kist_cmd_run, kist_cmd_create, kist_cmd_start, kist_cmd_ps, kist_cmd_rm, kist_cmd_info,
+    kist_cmd_version;
+
+#endif

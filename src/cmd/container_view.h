@@ -1,0 +1,18 @@
+/* Containers as people and scripts see them: Docker's words for fields, as JSON objects. */
+#ifndef KIST_CMD_CONTAINER_VIEW_H
+#define KIST_CMD_CONTAINER_VIEW_H
+
+#include "codec/json.h"
+#include "container/container.h"
+
+/*
+ * A row of 'ps', as Docker's --format sees it: ID, Image, Command, CreatedAt, RunningFor, Status, State, Names. full: nothing
+ * is cut. cJSON_Delete it.
+ */
+int kist_container_row(const struct kist_container *c, bool full, cJSON **row, struct kist_error *err) KIST_CHECKED;
+
+/* What 'inspect' prints of a container (Docker's Engine API, ContainerInspect): Id, Name, Created, State, Image, Config. cJSON_Delete it. */
+int kist_container_details(struct kist_store *store, const struct kist_container *c, cJSON **details,
+                           struct kist_error *err) KIST_CHECKED;
+
+#endif

@@ -1,0 +1,148 @@
+/* 'inspect' of containers and images, and 'image inspect' of images alone. */
+#include <stdio.h>
+
+#include "cmd/cmd.h"
+#include "cmd/container_view.h"
+#include "cmd/image_view.h"
+#include "cmd/template.h"
+#include "container/container.h"
+
+#define MAX_TEXT (16U << 20)
+
+struct options {
+    const char *format;
+};
+
+/* Everything that may be asked for. */
+struct kept {
+    struct kist_store *store; /* NULL: there is no store yet */
+    struct kist_image_list images;
+    struct kist_container_list containers;
+};
+
+static int load(struct kist_app *app, struct kept *k, bool containers, struct kist_error *err)
+{
+    int rc = kist_app_store(app, false, &k->store, err);
+
+    if (rc == KIST_E_NOT_FOUND) {
+        return 0;
+    }
+    if (rc == 0) {
+        rc = kist_store_images(k->store, &k->images, err);
+    }
+    if (rc == 0 && containers) {
+        struct kist_engine engine = {.store = k->store, .run = NULL};
+
+        rc = kist_container_list(&engine, &k->containers, err);
+    }
+    return rc;
+}
+
+static int details_of(const struct kept *k, const char *text, cJSON **details, struct kist_error *err)
+{
+    const struct kist_container *container;
+    const struct kist_image *image;
+    int rc = kist_container_list_find(&k->containers, text, &container, err);
+
+    if (rc == 0) {
+        return kist_container_details(k->store, container, details, err);
+    }
+    if (rc != KIST_E_NOT_FOUND) {
+        return rc;
+    }
+    rc = kist_image_list_find(&k->images, text, NULL, &image, err);
+    return rc == 0 ? kist_image_details(k->store, &k->images, image, details, err) : rc;
+}
+
+static int print(const cJSON *all, const char *format, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(MAX_TEXT);
+    const cJSON *one;
+    int rc = 0;
+
+    if (!format) {
+        rc = kist_json_print(all, true, &text, err);
+    }
+    cJSON_ArrayForEach(one, all) {
+        if (rc == 0 && format) {
+            rc = kist_template_print(format, one, &text, err);
+        }
+        if (rc == 0 && format) {
+            rc = kist_buf_puts(&text, "\n", err);
+        }
+    }
+    if (rc == 0) {
+        (void)printf("%s%s", kist_buf_text(&text), format ? "" : "\n");
+    }
+    return rc;
+}
+
+/* What was found is printed even when something else was not, as Docker does. */
+static int inspect(struct kist_app *app, const struct options *o, bool containers, int count, char **operands,
+                   struct kist_error *err)
+{
+    KIST_AUTO(json) cJSON *all = cJSON_CreateArray();
+    struct kept kept = {.store = NULL};
+    struct kist_error missing;
+    int rc = all ? load(app, &kept, containers, err) : kist_error_nomem(err), failed = 0;
+
+    for (int i = 0; rc == 0 && i < count; i++) {
+        cJSON *details = NULL;
+        int found = details_of(&kept, operands[i], &details, &missing);
+
+        if (found == 0) {
+            rc = kist_json_append(all, details, err);
+        } else if (failed == 0) {
+            failed = found;
+            *err = missing;
+        }
+    }
+    if (rc == 0) {
+        struct kist_error bad_format;
+
+        rc = print(all, o->format, &bad_format);
+        if (rc < 0) {
+            *err = bad_format;
+        }
+    }
+    kist_image_list_release(&kept.images);
+    kist_container_list_release(&kept.containers);
+    return rc < 0 ? rc : failed;
+}
+
+static int run_any(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
+{
+    return inspect(app, values, true, count, operands, err);
+}
+
+static int run_image(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
+{
+    return inspect(app, values, false, count, operands, err);
+}
+
+static const struct kist_option options[] = {
+    KIST_OPT("format", 'f', TEXT, struct options, format, "TEMPLATE", "Print by a Go template"),
+    {.name = NULL},
+};
+
+const struct kist_command kist_cmd_inspect = {
+    .name = "inspect",
+    .operands = "NAME|ID [NAME|ID...]",
+    .summary = "Print all that is known of containers or images, as JSON",
+    .options = options,
+    .options_size = sizeof(struct options),
+    .min_operands = 1,
+    .max_operands = -1,
+    .run = run_any,
+};
+
+const struct kist_command kist_cmd_image_inspect = {
+    .name = "image inspect",
+    .operands = "IMAGE [IMAGE...]",
+    .summary = "Print all that is known of images, as JSON",
+    .options = options,
+    .options_size = sizeof(struct options),
+    .min_operands = 1,
+    .max_operands = -1,
+    .run = run_image,
+};

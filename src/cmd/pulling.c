@@ -1,0 +1,79 @@
+#include "cmd/pulling.h"
+
+#include <string.h>
+
+#include "cmd/progress.h"
+#include "port/system.h"
+
+int kist_pulling_platform(const struct kist_app *app, const char *option, struct kist_platform *platform, bool *aarch32,
+                          struct kist_error *err)
+{
+    const char *text = option ? option : app->settings.platform;
+    struct port_system system;
+    int rc = port_system_get(&system, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    *aarch32 = system.aarch32;
+    return kist_platform_parse(platform, text ? text : system.machine, err);
+}
+
+/* Half of the memory allowed goes to names, half to inodes of about 128 bytes. */
+static void layer_options(const struct kist_settings *s, struct kist_layer_options *o)
+{
+    *o = (struct kist_layer_options){
+        .compressor = strcmp(s->compression, "gzip") == 0 ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD,
+        .level = (int)s->compression_level,
+        .workers = (unsigned)s->workers,
+        .max_inodes = (uint32_t)KIST_MIN(s->mem / 256, (uint64_t)UINT32_MAX),
+        .max_names = s->mem / 2,
+    };
+}
+
+static void registry_options(const struct kist_settings *s, struct kist_registry_options *o)
+{
+    *o = (struct kist_registry_options){
+        .insecure = &s->insecure,
+        .ca_file = s->tls_ca,
+        .tries = (unsigned)s->tries,
+        .connect_ms = s->connect_ms,
+        .stall_ms = s->stall_ms,
+        .backoff_ms = s->backoff_ms,
+        .stop = kist_app_stopped,
+    };
+}
+
+int kist_pulling(struct kist_app *app, const char *reference, const char *platform, const char *progress, bool dry_run,
+                 struct kist_pull_plan *plan, struct kist_error *err)
+{
+    struct kist_pull_options options = {.dry_run = dry_run, .jobs = (unsigned)app->settings.jobs};
+    struct kist_store *store;
+    struct kist_progress bars;
+    struct kist_reference ref;
+    int rc;
+
+    *plan = (struct kist_pull_plan){.layers = NULL};
+    rc = kist_reference_parse(&ref, reference, err);
+    if (rc == 0) {
+        rc = kist_pulling_platform(app, platform, &options.platform, &options.aarch32, err);
+    }
+    if (rc == 0) {
+        rc = kist_progress_init(&bars, progress, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    rc = kist_app_store(app, !dry_run, &store, err);
+    if (rc < 0 && !(dry_run && rc == KIST_E_NOT_FOUND)) {
+        return rc;
+    }
+    layer_options(&app->settings, &options.layer);
+    registry_options(&app->settings, &options.registry);
+    options.event = kist_progress_event;
+    options.event_arg = &bars;
+    kist_app_catch_signals();
+    rc = kist_pull(store, &ref, &options, plan, err);
+    kist_progress_end(&bars);
+    return rc;
+}

@@ -1,0 +1,289 @@
+#include "cmd/settings.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/path.h"
+
+#define DEFAULT_FILE "/etc/kist/kist.conf"
+
+#define ROW(key_name, option_name, letter, kind, member, argument, text)                                       \
+    {key_name, KIST_OPT(option_name, letter, kind, struct kist_settings, member, argument, text)}
+
+const struct kist_setting kist_settings_table[] = {
+    ROW(NULL, "config", 0, TEXT, config, "FILE", "Configuration file (default " DEFAULT_FILE ")"),
+    ROW("root", "root", 0, TEXT, root, "DIR", "Where images and containers are kept"),
+    ROW("log-level", "log-level", 0, TEXT, log_level, "LEVEL", "error, warn, info or debug, on standard error"),
+    ROW("platform", "default-platform", 0, TEXT, platform, "OS/ARCH", "Platform of images (default: this machine's)"),
+    ROW("jobs", "jobs", 0, NUMBER, jobs, "N", "Layers that are pulled side by side"),
+    ROW("mem", "mem", 0, BYTES, mem, "SIZE", "Memory for the tables of one layer"),
+    ROW("layer.compression", "layer-compression", 0, TEXT, compression, "NAME", "zstd or gzip, for new layers"),
+    ROW("layer.level", "layer-level", 0, NUMBER, compression_level, "N", "Compression level, 0 the default"),
+    ROW("layer.workers", "layer-workers", 0, NUMBER, workers, "N", "Threads that compress, beside each job's own"),
+    ROW("tls.ca", "tls-ca", 0, TEXT, tls_ca, "FILE", "Certificates to trust (PEM), instead of the system's"),
+    ROW("registry.insecure", "registry-insecure", 0, LIST, insecure, "HOST[:PORT]",
+        "Registry that may use plain HTTP or an unknown certificate"),
+    ROW("registry.tries", "registry-tries", 0, NUMBER, tries, "N", "Tries of a request before it fails"),
+    ROW("registry.connect-timeout", "registry-connect-timeout", 0, DURATION, connect_ms, "TIME",
+        "Longest wait for a connection"),
+    ROW("registry.stall-timeout", "registry-stall-timeout", 0, DURATION, stall_ms, "TIME",
+        "Longest wait for the next byte"),
+    ROW("registry.backoff", "registry-backoff", 0, DURATION, backoff_ms, "TIME", "Pause before the second try"),
+    ROW(NULL, "help", 0, FLAG, help, NULL, "Print this help"),
+    ROW(NULL, "version", 0, FLAG, version, NULL, "Print the version"),
+};
+const size_t kist_settings_count = KIST_COUNT(kist_settings_table);
+
+const struct kist_option *kist_settings_options(void)
+{
+    static struct kist_option options[KIST_COUNT(kist_settings_table) + 1];
+
+    for (size_t i = 0; i < KIST_COUNT(kist_settings_table); i++) {
+        options[i] = kist_settings_table[i].option;
+    }
+    return options;
+}
+
+void kist_settings_init(struct kist_settings *s)
+{
+    *s = (struct kist_settings){
+        .log_level = "warn",
+        .root = "/var/lib/kist",
+        .jobs = 2,
+        .mem = 64U << 20,
+        .compression = "zstd",
+        .tries = 5,
+        .connect_ms = 15000,
+        .stall_ms = 30000,
+        .backoff_ms = 500,
+    };
+}
+
+void kist_settings_release(struct kist_settings *s)
+{
+    kist_options_release(kist_settings_options(), s);
+    kist_strv_release(&s->owned);
+}
+
+/* Sets one key from a text that s keeps. Lists may be given with commas. */
+static int set_key(struct kist_settings *s, const struct kist_setting *row, const char *value, const char *what,
+                   struct kist_error *err)
+{
+    int rc = kist_strv_add(&s->owned, value, err);
+    char *rest, *item;
+
+    if (rc < 0) {
+        return rc;
+    }
+    rest = s->owned.v[s->owned.n - 1];
+    if (row->option.type != KIST_OPTION_LIST) {
+        return kist_option_set_value(&row->option, s, rest, what, err);
+    }
+    while (rc == 0 && (item = strsep(&rest, ",")) != NULL) {
+        while (isspace((unsigned char)*item)) {
+            item++;
+        }
+        item[strcspn(item, " \t")] = '\0';
+        if (*item != '\0') {
+            rc = kist_option_set_value(&row->option, s, item, what, err);
+        }
+    }
+    return rc;
+}
+
+static int unknown_key(const char *key, const char *what, struct kist_error *err)
+{
+    const char *keys[KIST_COUNT(kist_settings_table)];
+    const char *nearest;
+    size_t n = 0;
+
+    for (size_t i = 0; i < kist_settings_count; i++) {
+        if (kist_settings_table[i].key) {
+            keys[n++] = kist_settings_table[i].key;
+        }
+    }
+    nearest = kist_str_nearest(key, keys, n);
+    if (nearest) {
+        return kist_error_set(err, KIST_E_USAGE, "%s: unknown key '%s' (did you mean '%s'?)", what, key, nearest);
+    }
+    return kist_error_set(err, KIST_E_USAGE, "%s: unknown key '%s'", what, key);
+}
+
+/* text without blanks at either end; cuts it in place. */
+static char *trim(char *text)
+{
+    size_t len;
+
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1])) {
+        text[--len] = '\0';
+    }
+    return text;
+}
+
+static int parse_line(struct kist_settings *s, char *line, const char *what, struct kist_error *err)
+{
+    char *equals, *key;
+
+    line = trim(line);
+    if (*line == '\0' || *line == '#') {
+        return 0;
+    }
+    equals = strchr(line, '=');
+    if (!equals) {
+        return kist_error_set(err, KIST_E_USAGE, "%s: expected 'key = value', found '%.60s'", what, line);
+    }
+    *equals = '\0';
+    key = trim(line);
+    for (size_t i = 0; i < kist_settings_count; i++) {
+        if (kist_settings_table[i].key && strcmp(kist_settings_table[i].key, key) == 0) {
+            return set_key(s, &kist_settings_table[i], trim(equals + 1), what, err);
+        }
+    }
+    return unknown_key(key, what, err);
+}
+
+int kist_settings_parse(struct kist_settings *s, const char *text, const char *name, struct kist_error *err)
+{
+    KIST_AUTO(free) char *copy = strdup(text);
+    char *rest = copy, *line, what[512];
+    unsigned number = 0;
+    int rc = 0;
+
+    if (!copy) {
+        return kist_error_nomem(err);
+    }
+    while (rc == 0 && (line = strsep(&rest, "\n")) != NULL) {
+        if (!kist_str_format(what, sizeof(what), "%s:%u", name, ++number)) {
+            what[0] = '\0';
+        }
+        rc = parse_line(s, line, what, err);
+    }
+    return rc;
+}
+
+static int load_file(struct kist_settings *s, const char *path, bool optional, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONF);
+    KIST_AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char chunk[4096];
+    ssize_t got;
+    int rc;
+
+    if (fd < 0) {
+        return optional && errno == ENOENT
+                   ? 0
+                   : kist_error_sys(err, KIST_E_USAGE, errno, "cannot read the configuration '%s'", path);
+    }
+    while ((got = read(fd, chunk, sizeof(chunk))) > 0) {
+        rc = kist_buf_add(&text, chunk, (size_t)got, err);
+        if (rc < 0) {
+            return kist_error_set(err, KIST_E_USAGE, "the configuration '%s' is larger than %u bytes", path,
+                                  KIST_MAX_CONF);
+        }
+    }
+    if (got < 0) {
+        return kist_error_sys(err, KIST_E_USAGE, errno, "cannot read the configuration '%s'", path);
+    }
+    if (text.len != strlen(kist_buf_text(&text))) {
+        return kist_error_set(err, KIST_E_USAGE, "the configuration '%s' is not a text file", path);
+    }
+    return kist_settings_parse(s, kist_buf_text(&text), path, err);
+}
+
+static int is_dropin(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && kist_str_ends(entry->d_name, ".conf");
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int kist_settings_load(struct kist_settings *s, const char *path, struct kist_error *err)
+{
+    const char *file = path ? path : DEFAULT_FILE;
+    char dir[512], dropin[1024];
+    struct dirent **names;
+    int rc = load_file(s, file, path == NULL, err), count;
+
+    if (rc < 0 || !kist_str_format(dir, sizeof(dir), "%s.d", file)) {
+        return rc;
+    }
+    count = scandir(dir, &names, is_dropin, by_bytes);
+    for (int i = 0; i < count; i++) {
+        if (rc == 0 && kist_path_join(dropin, sizeof(dropin), dir, names[i]->d_name)) {
+            rc = load_file(s, dropin, false, err);
+        }
+        free(names[i]);
+    }
+    if (count >= 0) {
+        free(names);
+    }
+    return rc;
+}
+
+int kist_settings_environment(struct kist_settings *s, const char *(*lookup)(const char *name), struct kist_error *err)
+{
+    char name[64];
+
+    for (size_t i = 0; i < kist_settings_count; i++) {
+        const struct kist_setting *row = &kist_settings_table[i];
+        const char *value;
+        int rc;
+
+        if (!row->key || !kist_str_format(name, sizeof(name), "KIST_%s", row->key)) {
+            continue;
+        }
+        for (char *p = name; *p != '\0'; p++) {
+            *p = *p == '.' || *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+        }
+        value = lookup(name);
+        if (value) {
+            rc = set_key(s, row, value, name, err);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
+{
+    if (s->root[0] != '/') {
+        return kist_error_set(err, KIST_E_USAGE, "root '%s' is not an absolute path", s->root);
+    }
+    if (s->jobs < 1 || s->jobs > 16) {
+        return kist_error_set(err, KIST_E_USAGE, "jobs must be 1 to 16");
+    }
+    if (s->workers > 16) {
+        return kist_error_set(err, KIST_E_USAGE, "layer.workers must be 0 to 16");
+    }
+    if (strcmp(s->compression, "zstd") != 0 && strcmp(s->compression, "gzip") != 0) {
+        return kist_error_set(err, KIST_E_USAGE, "layer.compression must be zstd or gzip, not '%s'", s->compression);
+    }
+    if (s->compression_level > (s->compression[0] == 'z' ? 3U : 9U)) {
+        return kist_error_set(err, KIST_E_USAGE, "layer.level must be at most %u for %s",
+                              s->compression[0] == 'z' ? 3U : 9U, s->compression);
+    }
+    if (s->tries < 1 || s->tries > 1000) {
+        return kist_error_set(err, KIST_E_USAGE, "registry.tries must be 1 to 1000");
+    }
+    if (s->mem < (1U << 20)) {
+        return kist_error_set(err, KIST_E_USAGE, "mem must be at least 1MiB");
+    }
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* One layer on its way: registry -> sha256 -> decode -> sha256 -> layer writer -> partial file -> commit. */
+#ifndef KIST_TRANSFER_LAYER_PULL_H
+#define KIST_TRANSFER_LAYER_PULL_H
+
+#include "transfer/pull.h"
+
+struct kist_layer_pull {
+    struct kist_store *store;
+    struct kist_registry *registry;
+    const struct kist_layer_options *options;
+    const struct kist_pull_layer *layer;
+    /* Told each time compressed bytes arrived: how many. */
+    void (*arrived)(void *arg, size_t len);
+    void *arg;
+    uint64_t received; /* out: body bytes over the network, repeated ones too */
+    uint64_t kept;     /* out: bytes of the layer file; 0 when another process kept it meanwhile */
+};
+
+/*
+ * Both digests are checked before the layer is committed; on any error nothing of it stays. KIST_E_CORRUPT for wrong data,
+ * what the registry and the store give otherwise.
+ */
+int kist_layer_pull(struct kist_layer_pull *p, struct kist_error *err) KIST_CHECKED;
+
+#endif

@@ -1,0 +1,308 @@
+#include "transfer/pull.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "transfer/layer_pull.h"
+#include "transfer/resolve.h"
+
+#define DEFAULT_JOBS 2U
+#define MAX_JOBS 16U
+
+/* A pull at work; lock guards plan, next, failed and error once jobs run. */
+struct pull {
+    struct kist_store *store;
+    const struct kist_reference *ref;
+    const struct kist_pull_options *options;
+    struct kist_registry_options registry_options; /* the caller's, with our stop */
+    struct kist_pull_plan *plan;
+    pthread_mutex_t lock;
+    size_t next; /* the first layer no job has taken */
+    bool failed;
+    struct kist_error error; /* of the job that failed first */
+};
+
+/* A thread that pulls one layer after the other over a connection of its own. */
+struct job {
+    struct pull *pull;
+    struct kist_registry *registry;
+    pthread_t thread;
+    size_t layer; /* the one at work */
+};
+
+static void tell(struct pull *p, int index)
+{
+    if (p->options->event) {
+        p->options->event(p->options->event_arg, p->plan, index);
+    }
+}
+
+static bool should_stop(void *arg)
+{
+    struct pull *p = arg;
+    bool failed;
+
+    (void)pthread_mutex_lock(&p->lock);
+    failed = p->failed;
+    (void)pthread_mutex_unlock(&p->lock);
+    return failed || (p->options->registry.stop && p->options->registry.stop(p->options->registry.stop_arg));
+}
+
+static bool is_first(const struct kist_pull_plan *plan, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (kist_digest_equal(&plan->layers[i].diff_id, &plan->layers[index].diff_id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A squashfs of zstd-3 blocks is about as large as the gzip or zstd layer it came from. */
+static uint64_t estimate(const struct kist_pull_layer *layer)
+{
+    return layer->blob.size + layer->blob.size / 32 + 8192;
+}
+
+static int make_plan(struct pull *p, const struct kist_resolved *r, struct kist_error *err)
+{
+    struct kist_pull_plan *plan = p->plan;
+
+    plan->platform = r->config.platform;
+    plan->source = r->source;
+    plan->manifest = r->manifest_desc;
+    plan->config = r->manifest.config.digest;
+    plan->layers = calloc(r->manifest.entry_count + 1, sizeof(*plan->layers));
+    if (!plan->layers) {
+        return kist_error_nomem(err);
+    }
+    plan->layer_count = r->manifest.entry_count;
+    for (size_t i = 0; i < plan->layer_count; i++) {
+        struct kist_pull_layer *layer = &plan->layers[i];
+
+        layer->diff_id = r->config.diff_ids[i];
+        layer->blob = r->manifest.entries[i];
+        /* The same layer twice in an image is pulled once. */
+        if (!is_first(plan, i) || (p->store && kist_store_has_layer(p->store, &layer->diff_id))) {
+            layer->state = KIST_PULL_KEPT;
+        } else {
+            plan->download_bytes += layer->blob.size;
+            plan->estimate_bytes += estimate(layer);
+        }
+    }
+    return 0;
+}
+
+static void arrived(void *arg, size_t len)
+{
+    struct job *job = arg;
+    struct pull *p = job->pull;
+
+    (void)pthread_mutex_lock(&p->lock);
+    p->plan->layers[job->layer].received += len;
+    tell(p, (int)job->layer);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* The next layer to pull becomes the job's; false when there is none, or one failed. */
+static bool take_layer(struct job *job)
+{
+    struct pull *p = job->pull;
+    bool taken = false;
+
+    (void)pthread_mutex_lock(&p->lock);
+    while (!p->failed && p->next < p->plan->layer_count && !taken) {
+        job->layer = p->next++;
+        taken = p->plan->layers[job->layer].state == KIST_PULL_WAITING;
+    }
+    if (taken) {
+        p->plan->layers[job->layer].state = KIST_PULL_DOWNLOADING;
+        tell(p, (int)job->layer);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    return taken;
+}
+
+static void settle_layer(struct job *job, const struct kist_layer_pull *done, int rc, const struct kist_error *err)
+{
+    struct pull *p = job->pull;
+    struct kist_pull_layer *layer = &p->plan->layers[job->layer];
+
+    (void)pthread_mutex_lock(&p->lock);
+    p->plan->received_bytes += done->received;
+    if (rc < 0) {
+        if (!p->failed) {
+            p->failed = true;
+            p->error = *err;
+        }
+    } else {
+        layer->state = done->kept > 0 ? KIST_PULL_DONE : KIST_PULL_KEPT;
+        layer->kept = done->kept;
+        p->plan->kept_bytes += done->kept;
+        tell(p, (int)job->layer);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+static void *run_job(void *arg)
+{
+    struct job *job = arg;
+    struct pull *p = job->pull;
+    struct kist_error err = {.code = KIST_OK};
+    int rc = 0;
+
+    while (rc >= 0 && take_layer(job)) {
+        struct kist_layer_pull layer = {
+            .store = p->store,
+            .options = &p->options->layer,
+            .layer = &p->plan->layers[job->layer],
+            .arrived = arrived,
+            .arg = job,
+        };
+
+        if (!job->registry) {
+            rc = kist_registry_open(&job->registry, p->ref, &p->registry_options, &err);
+        }
+        layer.registry = job->registry;
+        if (rc >= 0) {
+            rc = kist_layer_pull(&layer, &err);
+        }
+        settle_layer(job, &layer, rc, &err);
+    }
+    return NULL;
+}
+
+/* Pulls what the plan misses; the first job runs here, over the connection there is. */
+static int run_jobs(struct pull *p, struct kist_registry *registry, struct kist_error *err)
+{
+    struct job jobs[MAX_JOBS] = {{.pull = NULL}};
+    unsigned wanted = p->options->jobs ? KIST_MIN(p->options->jobs, MAX_JOBS) : DEFAULT_JOBS, started = 1;
+    size_t missing = 0;
+
+    for (size_t i = 0; i < p->plan->layer_count; i++) {
+        missing += p->plan->layers[i].state == KIST_PULL_WAITING;
+    }
+    jobs[0] = (struct job){.pull = p, .registry = registry};
+    while (started < wanted && started < missing) {
+        jobs[started].pull = p;
+        if (pthread_create(&jobs[started].thread, NULL, run_job, &jobs[started]) != 0) {
+            break; /* fewer side by side is slower, not wrong */
+        }
+        started++;
+    }
+    (void)run_job(&jobs[0]);
+    for (unsigned i = 1; i < started; i++) {
+        (void)pthread_join(jobs[i].thread, NULL);
+        kist_registry_close(jobs[i].registry);
+    }
+    if (p->failed) {
+        *err = p->error;
+        return p->error.code;
+    }
+    return 0;
+}
+
+static int take_lease(struct pull *p, const struct kist_resolved *r, struct kist_store_lease **lease,
+                      struct kist_error *err)
+{
+    size_t count = r->config.diff_id_count;
+    struct kist_digest *digests = calloc(count + 2, sizeof(*digests));
+    int rc;
+
+    if (!digests) {
+        return kist_error_nomem(err);
+    }
+    memcpy(digests, r->config.diff_ids, count * sizeof(*digests));
+    digests[count] = r->manifest_desc.digest;
+    digests[count + 1] = r->manifest.config.digest;
+    rc = kist_store_lease_begin(p->store, digests, count + 2, lease, err);
+    free(digests);
+    return rc;
+}
+
+static int commit(struct pull *p, const struct kist_resolved *r, struct kist_error *err)
+{
+    struct kist_image_new image = {
+        .name = p->plan->name,
+        .manifest = &r->manifest_text,
+        .manifest_desc = &r->manifest_desc,
+        .config = &r->config_text,
+        .source = &r->source,
+    };
+
+    return kist_store_image_add(p->store, &image, &p->plan->change, err);
+}
+
+static int pull_with(struct pull *p, struct kist_registry *registry, struct kist_resolved *r,
+                     struct kist_store_lease **lease, struct kist_error *err)
+{
+    const struct kist_pull_options *o = p->options;
+    int rc = kist_resolve(r, registry, p->store, p->ref, &o->platform, o->aarch32, &p->plan->received_bytes, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (!o->dry_run) {
+        rc = take_lease(p, r, lease, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    rc = make_plan(p, r, err);
+    if (rc < 0) {
+        return rc;
+    }
+    tell(p, -1);
+    if (o->dry_run) {
+        return 0;
+    }
+    rc = run_jobs(p, registry, err);
+    if (rc == 0) {
+        rc = commit(p, r, err);
+    }
+    if (rc == 0) {
+        tell(p, -1);
+    }
+    return rc;
+}
+
+int kist_pull(struct kist_store *store, const struct kist_reference *ref, const struct kist_pull_options *options,
+              struct kist_pull_plan *plan, struct kist_error *err)
+{
+    struct pull p = {.store = store, .ref = ref, .options = options, .plan = plan,
+                     .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct kist_store_lease *lease = NULL;
+    struct kist_registry *registry = NULL;
+    struct kist_resolved resolved = {.manifest_text = KIST_BUF_INIT(0)};
+    char name[KIST_REFERENCE_TEXT_MAX];
+    int rc;
+
+    *plan = (struct kist_pull_plan){.layers = NULL};
+    (void)kist_reference_text(plan->name, ref);
+    p.registry_options = options->registry;
+    p.registry_options.stop = should_stop;
+    p.registry_options.stop_arg = &p;
+    rc = kist_registry_open(&registry, ref, &p.registry_options, err);
+    if (rc == 0) {
+        rc = pull_with(&p, registry, &resolved, &lease, err);
+    }
+    if (lease) {
+        kist_store_lease_end(lease);
+    }
+    kist_registry_close(registry);
+    kist_resolved_release(&resolved);
+    (void)pthread_mutex_destroy(&p.lock);
+    if (rc < 0) {
+        return kist_error_wrap(err, "cannot pull '%s'", kist_reference_familiar(name, ref));
+    }
+    return 0;
+}
+
+void kist_pull_plan_release(struct kist_pull_plan *plan)
+{
+    free(plan->layers);
+    plan->layers = NULL;
+    plan->layer_count = 0;
+}
