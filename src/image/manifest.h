@@ -32,7 +32,8 @@ struct kist_manifest {
 
 /*
  * content_type is what the server called it, or NULL; the document's own mediaType wins, then its shape. KIST_E_UNSUPPORTED for
- * schema 1 and unknown types, foreign (nondistributable) layers without content; KIST_E_CORRUPT for what is not a manifest.
+ * schema 1, unknown types and artifacts that are no container images; KIST_E_CORRUPT for what is not a manifest. Foreign
+ * (nondistributable) layers are layers as any other. After an error there is nothing to release.
  */
 int kist_manifest_parse(struct kist_manifest *m, const char *text, size_t len, const char *content_type,
                         struct kist_error *err) KIST_CHECKED;
@@ -40,8 +41,8 @@ void kist_manifest_release(struct kist_manifest *m);
 void kist_manifest_auto(struct kist_manifest *m);
 
 /*
- * The index entry that serves want best; attestations and entries of unknown media type are passed over.
- * NULL with KIST_E_NOT_FOUND in err, naming the platforms there are.
+ * The index entry that serves want best, the first of equals; attestations and entries of unknown media type are passed over.
+ * One that names no platform is the last resort: its config tells. NULL with KIST_E_NOT_FOUND in err, naming the platforms there are.
  */
 const struct kist_descriptor *kist_manifest_choose(const struct kist_manifest *index, const struct kist_platform *want,
                                                    bool aarch32, struct kist_error *err);
