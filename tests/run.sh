@@ -8,7 +8,7 @@
 # The last line is "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-exec </dev/null
+exec </dev/null 3>&1
 parts=" ${*:-unit e2e fuzz} "
 jobs=$(nproc)
 logs=build/log
@@ -25,6 +25,8 @@ bad() { failed=$((failed + 1)) && echo "FAIL $*"; }
 skip() { skipped=$((skipped + 1)) && echo "skip $*"; }
 add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
 
+errors_of() { grep -E ' error: |undefined reference|^FAILED: |^CMake Error|^deps: ' -A3 "$1" | grep -vE '^(\[|ccache|--|/usr/bin/)' | head -n 60; }
+
 # build PRESET FOLDER [cmake options]: configure and build; what fails to build does not keep the rest from it
 build() {
     local preset=$1 folder=$2 log
@@ -33,7 +35,7 @@ build() {
     if cmake --preset "$preset" -B "$folder" "$@" >"$log" 2>&1 && cmake --build "$folder" -- -k 0 >>"$log" 2>&1; then
         good "build $folder"
     else
-        grep -E 'error|FAILED|CMake Error|deps:' -A3 "$log" | head -n 60
+        errors_of "$log"
         bad "build $folder (log: $log)"
     fi
 }
@@ -42,23 +44,33 @@ build() {
 run_ctest() {
     local log=$logs/test-${1##*/}.log
     ctest --test-dir "$1" -j "$jobs" -V >"$log" 2>&1
-    grep -E '^[0-9]+: .*([0-9]+ passed, [0-9]+ failed|: not true|: .* is .*, not |skipped:|ERROR|runtime error|SUMMARY)' "$log" |
-        sed 's/^[0-9]*: //'
     # shellcheck disable=SC2046 # three numbers
     add $(awk '
-        match($0, /^[0-9]+: unit_[A-Za-z0-9_]+: [0-9]+ passed, [0-9]+ failed/) {
-            id = $1 + 0; has[id] = 1; p[id] = $3; f[id] = $5; s[id] = $7 + 0
+        match($0, /^[0-9]+: /) {
+            id = $1 + 0
+            line = substr($0, RLENGTH + 1)
+            if (line ~ /^(Test command|Working Directory|Environment variables|Test timeout computed)|^ [A-Z]+SAN_OPTIONS=/) next
+            output[id] = output[id] line "\n"
+            if (line ~ /^unit_[A-Za-z0-9_]+: [0-9]+ passed, [0-9]+ failed/) {
+                counted[id] = 1; p[id] = $3; f[id] = $5; s[id] = $7 + 0
+                print line >"/dev/stderr"
+            }
+            if (line ~ /^[A-Za-z0-9_]+: skipped: /) print line >"/dev/stderr"
         }
         / Test +#[0-9]+: / {
             id = $0; sub(/.*Test +#/, "", id); id += 0
-            if ($0 ~ / Passed /) { if (!has[id]) p[id] = 1 }
-            else { if (!f[id]) f[id] = 1; print "FAIL " $0 >"/dev/stderr" }
             seen[id] = 1
+            if ($0 ~ / Passed /) {
+                if (!counted[id]) p[id] = 1
+            } else {
+                if (!f[id]) f[id] = 1
+                print output[id] "FAIL " $0 >"/dev/stderr"
+            }
         }
         END {
             for (id in seen) { P += p[id]; F += f[id]; S += s[id] }
             printf "%d %d %d\n", P, F, S
-        }' "$log")
+        }' "$log" 2>&3)
     grep -q 'tests passed\|tests failed' "$log" || bad "ctest in $1 (log: $log)"
 }
 
@@ -97,7 +109,7 @@ part_boards() {
         [ $board = x86_64 ] && preset=release
         build $preset build/$preset
         if cmake --build build/$preset --target size >"$logs/size-$board.log" 2>&1; then
-            cat "$logs/size-$board.log"
+            grep -v '^\[' "$logs/size-$board.log"
             good "size of $board"
         else
             tail -n 40 "$logs/size-$board.log"
@@ -161,7 +173,7 @@ part_fuzz() {
     title "fuzzing, $seconds s each"
     ls tests/fuzz/fuzz_*.c >/dev/null 2>&1 || { skip "no fuzz targets"; return; }
     if ! { cmake --preset fuzz && cmake --build build/fuzz --target fuzzers -- -k 0; } >"$log" 2>&1; then
-        grep -E 'error|FAILED|CMake Error' -A3 "$log" | head -n 60
+        errors_of "$log"
         bad "build build/fuzz (log: $log)"
     fi
     targets=()
@@ -169,6 +181,7 @@ part_fuzz() {
         source=${source##*/}
         [ -x "build/fuzz/${source%.c}" ] && targets+=("build/fuzz/${source%.c}")
     done
+    [ ${#targets[@]} -gt 0 ] || return
     export -f fuzz_one
     run_lines fuzz xargs -P "$jobs" -n 1 bash -c 'fuzz_one "$1" "$0"' "$seconds" < <(printf '%s\n' "${targets[@]}")
 }

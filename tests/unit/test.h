@@ -45,8 +45,8 @@ static inline void test_add(struct test *test)
     static void test_run_##name(void);                                                                       \
     __attribute__((constructor)) static void test_add_##name(void)                                           \
     {                                                                                                        \
-        static struct test test_##name = {#name, test_run_##name, NULL};                                     \
-        test_add(&test_##name);                                                                              \
+        static struct test self = {#name, test_run_##name, NULL};                                            \
+        test_add(&self);                                                                                     \
     }                                                                                                        \
     static void test_run_##name(void)
 
