@@ -1,0 +1,219 @@
+#include "container/generate.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "container/capability.h"
+#include "container/generate_private.h"
+
+int kist_generate_strings(cJSON *object, const char *name, const char *const *v, size_t n,
+                          struct kist_error *err)
+{
+    cJSON *array = cJSON_CreateArray();
+    int rc = kist_json_put(object, name, array, err);
+
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        rc = kist_json_append(array, cJSON_CreateString(v[i]), err);
+    }
+    return rc;
+}
+
+int kist_generate_literal(cJSON *object, const char *name, const char *text, struct kist_error *err)
+{
+    return kist_json_put(object, name, cJSON_Parse(text), err);
+}
+
+/* "KEY=value" and "KEY:value" are one; sets value to what follows, NULL without one. */
+static bool option_is(const char *option, const char *key, const char **value)
+{
+    size_t len = strlen(key);
+
+    if (strncmp(option, key, len) != 0 || (option[len] != '\0' && option[len] != '=' && option[len] != ':')) {
+        return false;
+    }
+    *value = option[len] != '\0' ? option + len + 1 : NULL;
+    return true;
+}
+
+static int parse_security_option(struct kist_security *s, const char *option, struct kist_error *err)
+{
+    const char *value;
+
+    if (option_is(option, "no-new-privileges", &value)) {
+        s->no_new_privileges = true;
+        if (!value || kist_str_bool(value, &s->no_new_privileges)) {
+            return 0;
+        }
+    } else if (option_is(option, "seccomp", &value) && value && *value != '\0') {
+        s->no_seccomp = strcmp(value, "unconfined") == 0;
+        s->seccomp_file = s->no_seccomp || strcmp(value, "builtin") == 0 ? NULL : value;
+        return 0;
+    } else if (option_is(option, "systempaths", &value) && value && strcmp(value, "unconfined") == 0) {
+        s->all_paths = true;
+        return 0;
+    } else if (option_is(option, "apparmor", &value) && value) {
+        return strcmp(value, "unconfined") == 0
+                   ? 0
+                   : kist_error_set(
+                         err, KIST_E_UNSUPPORTED,
+                         "--security-opt %s: AppArmor profiles are not supported, only apparmor=unconfined",
+                         option);
+    } else if (option_is(option, "label", &value) && value) {
+        return strcmp(value, "disable") == 0
+                   ? 0
+                   : kist_error_set(err, KIST_E_UNSUPPORTED,
+                                    "--security-opt %s: SELinux labels are not supported, only label=disable",
+                                    option);
+    }
+    return kist_error_set(err, KIST_E_USAGE, "invalid --security-opt: '%s'", option);
+}
+
+int kist_security_parse(struct kist_security *s, const struct kist_strv *options, struct kist_error *err)
+{
+    int rc = 0;
+
+    *s = (struct kist_security){0};
+    for (size_t i = 0; i < options->n && rc == 0; i++) {
+        rc = parse_security_option(s, options->v[i], err);
+    }
+    return rc;
+}
+
+/* As Docker: what is asked for, the machine's own name with the machine's network, else the short ID. */
+static int choose_hostname(struct kist_generation *g, struct kist_error *err)
+{
+    const char *name = g->options->hostname;
+
+    if (!name || *name == '\0') {
+        if (g->options->network == KIST_NETWORK_HOST &&
+            kist_str_copy(g->hostname, sizeof(g->hostname), g->context->host_name)) {
+            return 0;
+        }
+        return kist_str_format(g->hostname, sizeof(g->hostname), "%.12s", g->context->id)
+                   ? 0
+                   : kist_error_set(err, KIST_E_FAIL, "no container ID");
+    }
+    for (const char *c = name; *c != '\0'; c++) {
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '.' && *c != '_') {
+            return kist_error_set(err, KIST_E_USAGE, "--hostname: invalid name '%s'", name);
+        }
+    }
+    if (!kist_str_copy(g->hostname, sizeof(g->hostname), name)) {
+        return kist_error_set(err, KIST_E_USAGE, "--hostname: '%s' is longer than 64 characters", name);
+    }
+    return 0;
+}
+
+/* All that may be refused on the flags alone, and the image's word on the user. */
+static int prepare(struct kist_generation *g, struct kist_error *err)
+{
+    const struct kist_run_options *o = g->options;
+    int rc = kist_security_parse(&g->security, &o->security_opt, err);
+
+    if (rc == 0 && o->privileged) {
+        g->capabilities = g->context->capabilities & KIST_CAPABILITY_ALL;
+    } else if (rc == 0) {
+        rc = kist_capability_resolve(&g->capabilities, &o->cap_add, &o->cap_drop, g->context->capabilities,
+                                     err);
+    }
+    if (rc == 0) {
+        rc = choose_hostname(g, err);
+    }
+    if (rc == 0) {
+        const char *user = o->user && *o->user != '\0' ? o->user : g->image->user;
+
+        rc = kist_user_lookup(&g->user, user ? user : "", g->context->read_file, g->context->read_file_arg,
+                              err);
+    }
+    return rc;
+}
+
+static int put_annotations(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
+{
+    const struct kist_run_options *o = g->options;
+    const char *stop = o->stop_signal && *o->stop_signal != '\0' ? o->stop_signal : g->image->stop_signal;
+    cJSON *annotations = cJSON_CreateObject();
+    int rc = kist_json_put(spec, "annotations", annotations, err);
+
+    if (rc == 0 && o->init) {
+        rc = kist_json_put_string(annotations, "kist.init", "true", err);
+    }
+    if (rc == 0 && o->interactive) {
+        rc = kist_json_put_string(annotations, "kist.stdin", "true", err);
+    }
+    if (rc == 0 && o->privileged) {
+        rc = kist_json_put_string(annotations, "kist.devices", "all", err);
+    }
+    if (rc == 0 && stop && *stop != '\0') {
+        rc = kist_json_put_string(annotations, "org.opencontainers.image.stopSignal", stop, err);
+    }
+    return rc;
+}
+
+static int put_root(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
+{
+    cJSON *root = cJSON_CreateObject();
+    int rc = kist_json_put(spec, "root", root, err);
+
+    if (rc == 0) {
+        rc = kist_json_put_string(root, "path", "rootfs", err);
+    }
+    if (rc == 0) {
+        rc = kist_json_put_bool(root, "readonly", g->options->read_only, err);
+    }
+    return rc;
+}
+
+static int build(cJSON *spec, struct kist_generation *g, struct kist_error *err)
+{
+    int rc = kist_json_put_string(spec, "ociVersion", "1.0.2", err);
+
+    if (rc == 0) {
+        rc = kist_generate_process(spec, g, err);
+    }
+    if (rc == 0) {
+        rc = put_root(spec, g, err);
+    }
+    if (rc == 0) {
+        rc = kist_json_put_string(spec, "hostname", g->hostname, err);
+    }
+    if (rc == 0) {
+        rc = kist_generate_mounts(spec, g, err);
+    }
+    if (rc == 0) {
+        rc = kist_generate_linux(spec, g, err);
+    }
+    if (rc == 0) {
+        rc = put_annotations(spec, g, err);
+    }
+    return rc;
+}
+
+int kist_spec_generate(cJSON **out, const struct kist_config *image, const struct kist_run_options *options,
+                       const struct kist_spec_context *context, struct kist_error *err)
+{
+    struct kist_generation g = {.image = image, .options = options, .context = context};
+    KIST_AUTO(json) cJSON *spec = cJSON_CreateObject();
+    int rc = spec ? prepare(&g, err) : kist_error_nomem(err);
+
+    *out = NULL;
+    if (rc == 0) {
+        rc = build(spec, &g, err);
+    }
+    if (rc == 0) {
+        *out = spec;
+        spec = NULL;
+    }
+    kist_user_release(&g.user);
+    return rc;
+}
+
+void kist_run_options_release(struct kist_run_options *o)
+{
+    struct kist_strv *const lists[] = {&o->env,   &o->env_files, &o->command,  &o->volumes,
+                                       &o->tmpfs, &o->cap_add,   &o->cap_drop, &o->security_opt};
+
+    for (size_t i = 0; i < KIST_COUNT(lists); i++) {
+        kist_strv_release(lists[i]);
+    }
+}

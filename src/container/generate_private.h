@@ -1,0 +1,42 @@
+/* The parts a runtime configuration is generated from, one file each; only for generate*.c. */
+#ifndef KIST_CONTAINER_GENERATE_PRIVATE_H
+#define KIST_CONTAINER_GENERATE_PRIVATE_H
+
+#include "container/generate.h"
+
+/* --security-opt, all of them. */
+struct kist_security {
+    bool no_new_privileges;
+    bool no_seccomp;          /* seccomp=unconfined */
+    const char *seccomp_file; /* NULL: the default profile */
+    bool all_paths;           /* systempaths=unconfined: nothing masked, nothing read-only */
+};
+
+int kist_security_parse(struct kist_security *s, const struct kist_strv *options,
+                        struct kist_error *err) KIST_CHECKED;
+
+/* What is known before the first field is written. */
+struct kist_generation {
+    const struct kist_config *image;
+    const struct kist_run_options *options;
+    const struct kist_spec_context *context;
+    struct kist_security security;
+    struct kist_user user;
+    uint64_t capabilities;
+    char hostname[65];
+    const char *rootfs_propagation; /* what the mounts need */
+};
+
+/* Each adds its members to spec; the mounts come before linux. */
+int kist_generate_process(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
+int kist_generate_mounts(cJSON *spec, struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
+int kist_generate_linux(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
+
+/* A member that is an array of strings. */
+int kist_generate_strings(cJSON *object, const char *name, const char *const *v, size_t n,
+                          struct kist_error *err) KIST_CHECKED;
+/* A member given as JSON text of our own. */
+int kist_generate_literal(cJSON *object, const char *name, const char *text,
+                          struct kist_error *err) KIST_CHECKED;
+
+#endif
