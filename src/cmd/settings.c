@@ -59,7 +59,7 @@ void kist_settings_init(struct kist_settings *s)
         .root = "/var/lib/kist",
         .jobs = 2,
         .mem = 64U << 20,
-        .compression = "zstd",
+        .compression = KIST_BOARD_COMPRESSOR,
         .tries = 5,
         .connect_ms = 15000,
         .stall_ms = 30000,
