@@ -2,13 +2,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/path.h"
 #include "file_private.h"
-#include "port/clock.h"
 
 static int open_plain(struct port_file **out, struct port_dir *dir, const char *name, int flags,
                       const char *verb, struct kist_error *err)
@@ -178,29 +176,4 @@ bool port_file_is(const struct port_file *f, struct port_dir *dir, const char *n
 
     return fstat(f->fd, &mine) == 0 && fstatat(dir->fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
            mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
-}
-
-int port_file_lock(struct port_file *f, bool exclusive, int wait_ms, struct kist_error *err)
-{
-    int how = (exclusive ? LOCK_EX : LOCK_SH) | (wait_ms < 0 ? 0 : LOCK_NB);
-    uint64_t start = wait_ms > 0 ? port_clock_monotonic() : 0, pause = 1;
-
-    while (flock(f->fd, how) < 0) {
-        uint64_t waited;
-
-        if (errno == EINTR) {
-            return kist_error_set(err, KIST_E_INTERRUPTED, "interrupted while waiting for '%s'", f->path);
-        }
-        if (errno != EWOULDBLOCK) {
-            return port_error(err, errno, "lock", f->path, NULL);
-        }
-        waited = wait_ms > 0 ? port_clock_monotonic() - start : 0;
-        if (wait_ms == 0 || waited >= (uint64_t)wait_ms) {
-            return kist_error_set(err, KIST_E_CONFLICT, "'%s' is locked by another process", f->path);
-        }
-        /* flock has no timeout of its own; a signal for one would be the whole program's business */
-        port_clock_sleep(KIST_MIN(pause, (uint64_t)wait_ms - waited));
-        pause = KIST_MIN(pause * 2, (uint64_t)50);
-    }
-    return 0;
 }

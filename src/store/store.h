@@ -15,7 +15,8 @@ struct kist_store;
 
 /*
  * create makes an empty store where there is none (else KIST_E_NOT_FOUND). Opening sweeps what dead processes left in tmp/ and
- * partial/ when the lock is free. A newer major format, or an unreadable index, is KIST_E_CORRUPT or KIST_E_UNSUPPORTED and untouched.
+ * partial/ when the lock is free. A newer major format is KIST_E_UNSUPPORTED, a directory with other things in it KIST_E_CONFLICT, and both
+ * are left untouched; so is a damaged index, which is KIST_E_CORRUPT to all that need it.
  */
 int kist_store_open(struct kist_store **out, const char *root, bool create, struct kist_error *err) KIST_CHECKED;
 void kist_store_close(struct kist_store *s);
@@ -49,7 +50,8 @@ void kist_image_list_auto(struct kist_image_list *list);
 
 /*
  * The image meant by text: a reference (with want's platform where several are kept, want may be NULL), an image ID, or its unique
- * prefix (with or without "sha256:"). KIST_E_NOT_FOUND, KIST_E_CONFLICT when a prefix is ambiguous.
+ * prefix (with or without "sha256:"). "repository@digest" also finds what a tag brought with that digest. KIST_E_NOT_FOUND,
+ * KIST_E_CONFLICT when a prefix is ambiguous.
  * list is what kist_store_images gave; the result points into it.
  */
 int kist_image_list_find(const struct kist_image_list *list, const char *text, const struct kist_platform *want,
@@ -66,14 +68,18 @@ struct kist_image_new {
     const struct kist_digest *source;     /* see struct kist_image */
 };
 
-/* Writes the blobs, then index.json: the commit. The image that had the name keeps existing without one while containers need it, else goes. */
+/*
+ * Writes the blobs, then index.json: the commit. The image that had the name for this platform loses it, and stays in the store
+ * without one unless it has others, as with Docker: what an update replaced can still be gone back to. KIST_E_NOT_FOUND: a layer
+ * is not in the store.
+ */
 int kist_store_image_add(struct kist_store *s, const struct kist_image_new *image, enum kist_store_change *change,
                          struct kist_error *err) KIST_CHECKED;
 
 /* One line of what an rmi did. */
 struct kist_store_removed {
-    struct kist_strv untagged;       /* full references */
-    struct kist_strv deleted;        /* "sha256:<hex>": image IDs, then diff IDs of layers freed */
+    struct kist_strv untagged;       /* full references; with a repository's last tag also its "repository@digest" */
+    struct kist_strv deleted;        /* "sha256:<hex>": image IDs, then diff IDs of layers freed, the top first */
     uint64_t freed;                  /* bytes */
 };
 
@@ -84,6 +90,9 @@ struct kist_store_removed {
 int kist_store_image_remove(struct kist_store *s, const char *text, bool force, struct kist_store_removed *removed,
                             struct kist_error *err) KIST_CHECKED;
 void kist_store_removed_release(struct kist_store_removed *r);
+
+/* Notes that the image was used now: the time of its manifest's blob, written at most once a day. */
+void kist_store_image_used(struct kist_store *s, const struct kist_digest *manifest);
 
 /* A kept manifest or config, verified against its digest; at most out->max bytes. */
 int kist_store_blob(struct kist_store *s, const struct kist_digest *digest, struct kist_buf *out, struct kist_error *err)
@@ -96,7 +105,10 @@ bool kist_store_has_layer(struct kist_store *s, const struct kist_digest *diff_i
 int kist_store_layer_open(struct kist_store *s, const struct kist_digest *diff_id, struct port_file **out,
                           struct kist_error *err) KIST_CHECKED;
 
-/* A lease keeps layers and blobs that no index names yet from being swept, while this process lives. */
+/*
+ * A lease keeps layers and blobs that no index names yet from being swept, while this process lives. To be had before asking
+ * which layers are kept. What it names and no image has come to need goes with its end; NULL is nothing.
+ */
 struct kist_store_lease;
 int kist_store_lease_begin(struct kist_store *s, const struct kist_digest *digests, size_t count,
                            struct kist_store_lease **out, struct kist_error *err) KIST_CHECKED;
@@ -110,7 +122,7 @@ struct kist_store_layer_tx;
 int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_id, struct kist_store_layer_tx **out,
                            struct kist_error *err) KIST_CHECKED;
 struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx);
-/* Syncs and renames it into layers/; frees tx whatever it returns. */
+/* Syncs and renames it into layers/; frees tx whatever it returns, and when it fails removes the file. */
 int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *err) KIST_CHECKED;
 /* Removes it; NULL is nothing. */
 void kist_store_layer_abort(struct kist_store_layer_tx *tx);
@@ -121,6 +133,7 @@ struct kist_container_ref {
     char id[65];
     char name[129]; /* as the container was named at creation */
     struct kist_digest image; /* its image ID */
+    bool ephemeral; /* run --rm: nothing about it is worth a sync, a power cut may take all of it */
 };
 
 struct kist_container_refs {
@@ -136,7 +149,7 @@ int kist_store_container_add(struct kist_store *s, const struct kist_container_r
                              struct kist_error *err) KIST_CHECKED;
 int kist_store_containers(struct kist_store *s, struct kist_container_refs *refs, struct kist_error *err) KIST_CHECKED;
 void kist_container_refs_release(struct kist_container_refs *refs);
-/* The container's directory, by whole id. */
+/* The container's directory, by whole id. KIST_E_NOT_FOUND. */
 int kist_store_container_open(struct kist_store *s, const char *id, struct port_dir **dir, struct kist_error *err)
     KIST_CHECKED;
 /* Renames it away first, so that it is gone at once, then deletes the tree. */
@@ -144,7 +157,7 @@ int kist_store_container_remove(struct kist_store *s, const char *id, struct kis
 
 /* ---- small durable files: the commit rule in one function ---- */
 
-/* Writes name in dir by the commit rule: tmp, sync, rename, sync of dir. */
+/* Writes name in dir, which is in this store, by the commit rule: tmp, sync, rename, sync of dir. Takes the store lock, shared. */
 int kist_store_write_file(struct kist_store *s, struct port_dir *dir, const char *name, const void *data, size_t len,
                           struct kist_error *err) KIST_CHECKED;
 

@@ -91,5 +91,7 @@ bool port_file_is(const struct port_file *f, struct port_dir *dir, const char *n
  * holder, 0 not at all, -1 for ever. KIST_E_CONFLICT when it stays held, KIST_E_INTERRUPTED when a signal handler ran.
  */
 int port_file_lock(struct port_file *f, bool exclusive, int wait_ms, struct kist_error *err) KIST_CHECKED;
+/* For messages: a process that holds a lock on this file now, 0 where there is none or nobody can tell. */
+int port_file_lock_holder(const struct port_file *f);
 
 #endif

@@ -1,0 +1,149 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "port/clock.h"
+#include "private.h"
+
+#define NONE SIZE_MAX
+
+/* What index.json will say of the image. name and diff_ids are borrowed from the two. */
+static int describe(struct kist_image *image, const struct kist_image_new *new,
+                    const struct kist_config *config, struct kist_error *err)
+{
+    const struct kist_descriptor *desc = new->manifest_desc;
+    struct kist_digest real;
+
+    kist_digest_of(&real, kist_buf_text(new->manifest), new->manifest->len);
+    if (!kist_digest_equal(&real, &desc->digest) || desc->size != new->manifest->len) {
+        return kist_error_set(err, KIST_E_CORRUPT, "the manifest is not what its descriptor says");
+    }
+    *image = (struct kist_image){
+        .name = (char *)(uintptr_t) new->name,
+        .manifest = *desc,
+        .source = *new->source,
+        /* an index often knows the variant where the config does not */
+        .platform = desc->platform.os[0] ? desc->platform : config->platform,
+        .created = config->created,
+        .pulled = port_clock_now(),
+        .diff_ids = config->diff_ids,
+        .layer_count = config->diff_id_count,
+    };
+    kist_digest_of(&image->config, kist_buf_text(new->config), new->config->len);
+    return 0;
+}
+
+static int require_layers(struct kist_store *s, const struct kist_image *image, struct kist_error *err)
+{
+    for (size_t i = 0; i < image->layer_count; i++) {
+        char text[KIST_DIGEST_TEXT_MAX];
+
+        if (!kist_store_has_layer(s, &image->diff_ids[i])) {
+            return kist_error_set(err, KIST_E_NOT_FOUND, "layer '%s' is not in the store",
+                                  kist_digest_text(text, &image->diff_ids[i]));
+        }
+    }
+    return 0;
+}
+
+/* Who has this name for this platform; of images without a name, the one with this ID. */
+static size_t find_holder(const struct kist_image_list *list, const struct kist_image *image)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct kist_image *other = &list->v[i];
+
+        if (image->name ? other->name && strcmp(other->name, image->name) == 0 &&
+                              kist_platform_equal(&other->platform, &image->platform)
+                        : kist_digest_equal(&other->config, &image->config)) {
+            return i;
+        }
+    }
+    return NONE;
+}
+
+/* Another entry of the same image ID than i; only a nameless one when nameless. */
+static size_t find_twin(const struct kist_image_list *list, const struct kist_digest *id, size_t i,
+                        bool nameless)
+{
+    for (size_t k = 0; k < list->n; k++) {
+        if (k != i && kist_digest_equal(&list->v[k].config, id) && !(nameless && list->v[k].name)) {
+            return k;
+        }
+    }
+    return NONE;
+}
+
+/* The holder's name goes to another image: it stays without one, unless it has more names. */
+static void displace(struct kist_index *index, size_t holder)
+{
+    if (find_twin(&index->images, &index->images.v[holder].config, holder, false) != NONE) {
+        kist_index_remove(index, holder);
+    } else {
+        kist_index_unname(index, holder);
+    }
+}
+
+/* 1: index changed and is to be saved; 0: it says all this already. */
+static int change_index(struct kist_index *index, struct kist_image *image, enum kist_store_change *change,
+                        struct kist_error *err)
+{
+    size_t holder = find_holder(&index->images, image), nameless;
+    int rc;
+
+    *change = KIST_STORE_DOWNLOADED;
+    if (holder != NONE) {
+        const struct kist_image *old = &index->images.v[holder];
+
+        if (!image->name || kist_digest_equal(&old->manifest.digest, &image->manifest.digest)) {
+            *change = KIST_STORE_UNCHANGED;
+            if (!image->name || kist_digest_equal(&old->source, &image->source)) {
+                return 0;
+            }
+            image->pulled = old->pulled; /* only the registry's index around it is another */
+            kist_index_remove(index, holder);
+        } else {
+            *change = KIST_STORE_UPDATED;
+            displace(index, holder);
+        }
+    }
+    rc = kist_index_add(index, image, err);
+    if (rc < 0) {
+        return rc;
+    }
+    nameless = find_twin(&index->images, &image->config, index->images.n - 1, true);
+    if (nameless != NONE) {
+        kist_index_remove(index, nameless);
+    }
+    return 1;
+}
+
+static int add_locked(struct kist_store *s, const struct kist_image_new *new, struct kist_image *image,
+                      enum kist_store_change *change, struct kist_error *err)
+{
+    KIST_AUTO(index) struct kist_index index = {.root = NULL};
+    int rc;
+
+    if ((rc = kist_store_index_load(s, &index, err)) < 0 || (rc = require_layers(s, image, err)) < 0 ||
+        (rc = kist_store_blob_put(s, &image->manifest.digest, new->manifest->data, new->manifest->len, err)) <
+            0 ||
+        (rc = kist_store_blob_put(s, &image->config, new->config->data, new->config->len, err)) < 0) {
+        return rc;
+    }
+    rc = change_index(&index, image, change, err);
+    return rc > 0 ? kist_store_index_save(s, &index, err) : rc;
+}
+
+int kist_store_image_add(struct kist_store *s, const struct kist_image_new *new,
+                         enum kist_store_change *change, struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    KIST_AUTO(config) struct kist_config config = {.created = 0};
+    struct kist_image image;
+    int rc;
+
+    if ((rc = kist_config_parse(&config, kist_buf_text(new->config), new->config->len, err)) == 0 &&
+        (rc = describe(&image, new, &config, err)) == 0 && (rc = kist_store_lock(s, true, &lock, err)) == 0) {
+        rc = add_locked(s, new, &image, change, err);
+    }
+    return rc < 0 ? kist_error_wrap(err, "cannot keep image '%s'", new->name ? new->name : "<none>") : 0;
+}

@@ -1,0 +1,135 @@
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "private.h"
+
+struct kist_store_layer_tx {
+    struct kist_store *store;
+    struct port_file *file; /* partial/<hex>, locked */
+    char hex[KIST_DIGEST_HEX_MAX];
+};
+
+static bool has_layer(struct kist_store *s, const char *hex)
+{
+    struct port_stat st;
+
+    return port_dir_stat(s->layers, hex, &st, NULL) == 0 && st.type == PORT_TYPE_FILE && st.size > 0;
+}
+
+bool kist_store_has_layer(struct kist_store *s, const struct kist_digest *diff_id)
+{
+    char hex[KIST_DIGEST_HEX_MAX];
+
+    return has_layer(s, kist_digest_hex(hex, diff_id));
+}
+
+int kist_store_layer_open(struct kist_store *s, const struct kist_digest *diff_id, struct port_file **out,
+                          struct kist_error *err)
+{
+    char hex[KIST_DIGEST_HEX_MAX];
+    int rc = port_file_open(out, s->layers, kist_digest_hex(hex, diff_id), err);
+
+    return rc == KIST_E_NOT_FOUND ? kist_error_set(err, rc, "layer 'sha256:%s' is not in the store", hex)
+                                  : rc;
+}
+
+/* Waits until nobody else adds this layer. */
+static int lock_partial(struct port_file *f, const char *hex, struct kist_error *err)
+{
+    int rc = port_file_lock(f, true, 0, err), holder;
+
+    if (rc != KIST_E_CONFLICT) {
+        return rc;
+    }
+    holder = port_file_lock_holder(f);
+    kist_log(KIST_LOG_INFO, "waiting for layer 'sha256:%s', being added by process %d", hex, holder);
+    return port_file_lock(f, true, -1, err);
+}
+
+/* 0 with tx->file; 1: the layer is kept; the file was another's or swept while we waited: *again. */
+static int try_begin(struct kist_store_layer_tx *tx, bool *again, struct kist_error *err)
+{
+    struct kist_store *s = tx->store;
+    int rc;
+
+    *again = false;
+    if (has_layer(s, tx->hex)) {
+        return 1;
+    }
+    rc = port_file_open_rw(&tx->file, s->partial, tx->hex, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = lock_partial(tx->file, tx->hex, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (!port_file_is(tx->file, s->partial, tx->hex)) {
+        *again = true;
+        return 0;
+    }
+    if (has_layer(s, tx->hex)) {
+        (void)!port_dir_unlink(s->partial, tx->hex, NULL);
+        return 1;
+    }
+    return port_file_truncate(tx->file, 0, err);
+}
+
+int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_id,
+                           struct kist_store_layer_tx **out, struct kist_error *err)
+{
+    struct kist_store_layer_tx *tx = calloc(1, sizeof(*tx));
+    bool again;
+    int rc;
+
+    *out = NULL;
+    if (!tx) {
+        return kist_error_nomem(err);
+    }
+    tx->store = s;
+    (void)kist_digest_hex(tx->hex, diff_id);
+    while ((rc = try_begin(tx, &again, err)) == 0 && again) {
+        port_file_discard(tx->file);
+        tx->file = NULL;
+    }
+    if (rc != 0) {
+        port_file_discard(tx->file);
+        free(tx);
+        return rc;
+    }
+    *out = tx;
+    return 0;
+}
+
+struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx)
+{
+    return tx->file;
+}
+
+int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *err)
+{
+    struct kist_store *s = tx->store;
+    int rc = port_file_sync(tx->file, err), closed;
+
+    if (rc == 0) {
+        rc = port_dir_rename(s->partial, tx->hex, s->layers, tx->hex, err);
+    }
+    if (rc < 0) {
+        kist_store_layer_abort(tx);
+        return rc;
+    }
+    rc = port_dir_sync(s->layers, err);
+    /* only now: the lock keeps others from adding it again before it is there to last */
+    closed = port_file_close(tx->file, rc < 0 ? NULL : err);
+    free(tx);
+    return rc < 0 ? rc : closed;
+}
+
+void kist_store_layer_abort(struct kist_store_layer_tx *tx)
+{
+    if (tx) {
+        (void)!port_dir_unlink(tx->store->partial, tx->hex, NULL);
+        port_file_discard(tx->file);
+        free(tx);
+    }
+}

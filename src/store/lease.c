@@ -1,0 +1,199 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "private.h"
+
+/* A lease names an image's manifest, config and layers, one digest in hex a line. */
+#define LEASE_MAX ((KIST_MAX_LAYERS + 16) * KIST_DIGEST_HEX_MAX)
+
+struct kist_store_lease {
+    struct kist_store *store;
+    struct port_file *file; /* partial/<name>, locked for as long as it is open */
+    char name[KIST_STORE_NAME_MAX];
+    struct kist_digest *digests;
+    size_t count;
+};
+
+static int write_lease(struct kist_store_lease *lease, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(LEASE_MAX);
+    int rc = 0;
+
+    for (size_t i = 0; i < lease->count && rc == 0; i++) {
+        char hex[KIST_DIGEST_HEX_MAX];
+
+        rc = kist_buf_printf(&text, err, "%s\n", kist_digest_hex(hex, &lease->digests[i]));
+    }
+    return rc < 0 ? rc : port_file_append(lease->file, kist_buf_text(&text), text.len, err);
+}
+
+static void lease_free(struct kist_store_lease *lease)
+{
+    if (lease->file) {
+        (void)!port_dir_unlink(lease->store->partial, lease->name, NULL);
+        port_file_discard(lease->file);
+    }
+    free(lease->digests);
+    free(lease);
+}
+
+/* The caller holds the store's lock, so nobody finds the lease before it is whole and locked. */
+static int lease_new(struct kist_store *s, const struct kist_digest *digests, size_t count,
+                     struct kist_store_lease **out, struct kist_error *err)
+{
+    struct kist_store_lease *lease = calloc(1, sizeof(*lease));
+    int rc;
+
+    if (!lease) {
+        return kist_error_nomem(err);
+    }
+    lease->store = s;
+    lease->digests = count ? calloc(count, sizeof(*digests)) : NULL;
+    if (count && !lease->digests) {
+        rc = kist_error_nomem(err);
+    } else {
+        rc = kist_store_temp_name(lease->name, KIST_STORE_LEASE_PREFIX, err);
+    }
+    if (rc == 0 && count) {
+        memcpy(lease->digests, digests, count * sizeof(*digests));
+        lease->count = count;
+    }
+    if (rc < 0 || (rc = port_file_create(&lease->file, s->partial, lease->name, false, err)) < 0 ||
+        (rc = port_file_lock(lease->file, true, 0, err)) < 0 || (rc = write_lease(lease, err)) < 0) {
+        lease_free(lease);
+        return rc;
+    }
+    *out = lease;
+    return 0;
+}
+
+int kist_store_lease_bare(struct kist_store *s, struct kist_store_lease **out, struct kist_error *err)
+{
+    return lease_new(s, NULL, 0, out, err);
+}
+
+const char *kist_store_lease_name(const struct kist_store_lease *lease)
+{
+    return lease->name;
+}
+
+int kist_store_lease_begin(struct kist_store *s, const struct kist_digest *digests, size_t count,
+                           struct kist_store_lease **out, struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    KIST_AUTO(index) struct kist_index index = {.root = NULL};
+    int rc;
+
+    *out = NULL;
+    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0 ||
+        (rc = lease_new(s, digests, count, out, err)) < 0) {
+        return rc;
+    }
+    /* whatever garbage a power cut left must not stand in the way of what comes now */
+    rc = kist_store_sweep(s, &index, NULL, NULL, err);
+    if (rc < 0) {
+        lease_free(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+static bool reached(const struct kist_store_lease *lease, const struct kist_index *index)
+{
+    KIST_AUTO(digest_set) struct kist_digest_set set = {.v = NULL};
+
+    for (size_t i = 0; i < index->images.n; i++) {
+        if (kist_image_reaches(&index->images.v[i], &set, NULL) < 0) {
+            return false;
+        }
+    }
+    kist_digest_set_seal(&set);
+    for (size_t i = 0; i < lease->count; i++) {
+        if (!kist_digest_set_has(&set, &lease->digests[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A transfer that failed leaves nothing: its layers go now, not when the next command happens to come by. */
+void kist_store_lease_end(struct kist_store_lease *lease)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    KIST_AUTO(index) struct kist_index index = {.root = NULL};
+    struct kist_store *s;
+    bool unfinished;
+
+    if (!lease) {
+        return;
+    }
+    s = lease->store;
+    unfinished = lease->count > 0 && kist_store_lock(s, true, &lock, NULL) == 0 &&
+                 kist_store_index_load(s, &index, NULL) == 0 && !reached(lease, &index);
+    lease_free(lease);
+    if (unfinished) {
+        (void)!kist_store_sweep(s, &index, NULL, NULL, NULL);
+    }
+}
+
+/* ---- the leases of others ---- */
+
+bool kist_store_partial_reap(struct kist_store *s, const char *name)
+{
+    struct port_file *f;
+    int rc = port_file_open(&f, s->partial, name, NULL);
+
+    if (rc < 0) {
+        return rc != KIST_E_NOT_FOUND;
+    }
+    rc = port_file_lock(f, true, 0, NULL);
+    if (rc == 0) {
+        /* still locked: whoever waits for it sees that the name is gone, and starts anew */
+        (void)!port_dir_unlink(s->partial, name, NULL);
+    }
+    port_file_discard(f);
+    return rc < 0;
+}
+
+struct collect {
+    struct kist_store *store;
+    struct kist_digest_set *keep;
+};
+
+static int collect_lease(void *arg, const char *name, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(LEASE_MAX);
+    struct collect *c = arg;
+    struct kist_digest digest;
+    int rc;
+
+    if (!kist_str_starts(name, KIST_STORE_LEASE_PREFIX)) {
+        return 0;
+    }
+    if (!kist_store_partial_reap(c->store, name)) {
+        return 0;
+    }
+    rc = kist_store_read(c->store->partial, name, &text, err);
+    if (rc < 0) {
+        return rc == KIST_E_NOT_FOUND ? 0 : rc; /* ended in this moment */
+    }
+    for (const char *p = kist_buf_text(&text); *p != '\0'; p += KIST_DIGEST_HEX_MAX) {
+        if (strcspn(p, "\n") != KIST_DIGEST_HEX_MAX - 1 ||
+            !kist_str_unhex(digest.bytes, sizeof(digest.bytes), p)) {
+            return kist_error_set(err, KIST_E_CORRUPT, "lease '%s' is damaged", name);
+        }
+        if ((rc = kist_digest_set_add(c->keep, &digest, err)) < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int kist_store_leases_collect(struct kist_store *s, struct kist_digest_set *keep, struct kist_error *err)
+{
+    struct collect c = {s, keep};
+
+    return port_dir_list(s->partial, collect_lease, &c, err);
+}

@@ -1,0 +1,92 @@
+/* What the store's files share: its open directories, its lock, and the rules of what may be deleted. */
+#ifndef KIST_STORE_PRIVATE_H
+#define KIST_STORE_PRIVATE_H
+
+#include "store/index.h"
+#include "store/set.h"
+#include "store/store.h"
+
+#define KIST_STORE_NAME_MAX 40 /* of a file in tmp/ or of a lease */
+#define KIST_STORE_LEASE_PREFIX "lease-"
+
+struct kist_store {
+    struct port_dir *root, *blobs, *layers, *partial, *containers, *tmp;
+    uint32_t block; /* the filesystem's unit: what a file takes is a multiple of it */
+};
+
+/* What a file of size bytes takes on flash. */
+uint64_t kist_store_rounded(const struct kist_store *s, uint64_t size);
+
+/*
+ * The store's lock: exclusive to change index.json or delete files, shared to put files into tmp/. Waits for
+ * as long as it is held elsewhere, saying so after a second. Release by port_file_discard, or
+ * KIST_AUTO(store_lock).
+ */
+int kist_store_lock(struct kist_store *s, bool exclusive, struct port_file **lock,
+                    struct kist_error *err) KIST_CHECKED;
+void kist_store_lock_auto(struct port_file **lock);
+
+/* prefix and 16 random hex digits. */
+int kist_store_temp_name(char name[KIST_STORE_NAME_MAX], const char *prefix,
+                         struct kist_error *err) KIST_CHECKED;
+
+/* kist_store_write_file for whoever holds the lock. */
+int kist_store_write_locked(struct kist_store *s, struct port_dir *dir, const char *name, const void *data,
+                            size_t len, struct kist_error *err) KIST_CHECKED;
+
+/* All of a small file, at most out->max bytes. */
+int kist_store_read(struct port_dir *dir, const char *name, struct kist_buf *out,
+                    struct kist_error *err) KIST_CHECKED;
+
+int kist_store_index_load(struct kist_store *s, struct kist_index *index,
+                          struct kist_error *err) KIST_CHECKED;
+/* The commit. The caller holds the lock, and loaded index under it. */
+int kist_store_index_save(struct kist_store *s, const struct kist_index *index,
+                          struct kist_error *err) KIST_CHECKED;
+
+/* Keeps data as the blob it is; one that is there, whole, is not written again. The caller holds the lock. */
+int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len,
+                        struct kist_error *err) KIST_CHECKED;
+
+/* ---- leases ---- */
+
+/* Adds what live leases name to keep, and deletes the leases of the dead. The caller holds the lock. */
+int kist_store_leases_collect(struct kist_store *s, struct kist_digest_set *keep,
+                              struct kist_error *err) KIST_CHECKED;
+/* An unnamed claim on nothing but tmp/<the lease's name>; ended by kist_store_lease_end. */
+int kist_store_lease_bare(struct kist_store *s, struct kist_store_lease **out,
+                          struct kist_error *err) KIST_CHECKED;
+const char *kist_store_lease_name(const struct kist_store_lease *lease);
+/* Deletes name in partial/ unless somebody alive holds it; true where somebody does. The caller holds the
+ * lock. */
+bool kist_store_partial_reap(struct kist_store *s, const char *name);
+
+/* ---- sweeping: the caller holds the lock, exclusive ---- */
+
+typedef void kist_store_freed_fn(void *arg, const struct kist_digest *digest, uint64_t bytes);
+
+/* Adds all that image needs to set. */
+int kist_image_reaches(const struct kist_image *image, struct kist_digest_set *set,
+                       struct kist_error *err) KIST_CHECKED;
+/* Deletes blobs and layers that neither index, nor a live lease, nor a container reaches; tells freed (may be
+ * NULL) of each. */
+int kist_store_sweep(struct kist_store *s, const struct kist_index *index, kist_store_freed_fn *freed,
+                     void *arg, struct kist_error *err) KIST_CHECKED;
+/* At opening, when the lock is free: tmp/ and partial/, and where these show that somebody died, all the
+ * rest. */
+void kist_store_sweep_opening(struct kist_store *s);
+
+/* ---- containers ---- */
+
+/* Deletes directories in containers/ that never got a reference, or lost it to a power cut. The caller holds
+ * the lock. */
+int kist_store_containers_sweep(struct kist_store *s, struct kist_error *err) KIST_CHECKED;
+
+/* ---- finding ---- */
+
+/* As kist_image_list_find, and says whether text was an image ID (or its prefix). */
+int kist_image_list_match(const struct kist_image_list *list, const char *text,
+                          const struct kist_platform *want, const struct kist_image **found, bool *by_id,
+                          struct kist_error *err) KIST_CHECKED;
+
+#endif
