@@ -1,0 +1,173 @@
+#include "registry/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "image/manifest.h"
+#include "registry/client.h"
+
+#define DEFAULT_TRIES 5
+#define DEFAULT_CONNECT_MS 15000
+#define DEFAULT_STALL_MS 30000
+#define DEFAULT_BACKOFF_MS 500
+
+/* Docker Hub's registry is not where its name says. */
+#define HUB_HOST "docker.io"
+#define HUB_SERVER "registry-1.docker.io"
+
+/* Schema 1 is refused when read, but has to be asked for: the answer then tells why the image cannot be had. */
+#define ACCEPT_MANIFESTS                                                                                               \
+    KIST_MEDIA_OCI_INDEX ", " KIST_MEDIA_OCI_MANIFEST ", " KIST_MEDIA_DOCKER_LIST ", " KIST_MEDIA_DOCKER_MANIFEST      \
+                         ", application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5, */*;q=0.1"
+
+static bool set_names(struct kist_registry *reg, const struct kist_reference *r)
+{
+    char repository[KIST_REFERENCE_TEXT_MAX];
+    bool hub = strcmp(r->host, HUB_HOST) == 0;
+
+    (void)kist_reference_repository(repository, r);
+    return kist_str_copy(reg->host, sizeof(reg->host), r->host) && kist_str_copy(reg->path, sizeof(reg->path), r->path) &&
+           kist_str_copy(reg->server, sizeof(reg->server), hub ? HUB_SERVER : r->host) &&
+           kist_str_copy(reg->name, sizeof(reg->name), hub ? repository : r->path);
+}
+
+int kist_registry_open(struct kist_registry **out, const struct kist_reference *r,
+                       const struct kist_registry_options *options, struct kist_error *err)
+{
+    struct kist_registry *reg = calloc(1, sizeof(*reg));
+    int rc;
+
+    if (!reg) {
+        return kist_error_nomem(err);
+    }
+    reg->options = options;
+    reg->settings = (struct kist_http_settings){
+        .ca_file = options->ca_file,
+        .proxy = options->proxy,
+        .stall_ms = options->stall_ms ? options->stall_ms : DEFAULT_STALL_MS,
+        .stop = options->stop,
+        .stop_arg = options->stop_arg,
+    };
+    reg->tries = options->tries ? options->tries : DEFAULT_TRIES;
+    reg->connect_ms = options->connect_ms ? options->connect_ms : DEFAULT_CONNECT_MS;
+    reg->backoff_ms = options->backoff_ms ? options->backoff_ms : DEFAULT_BACKOFF_MS;
+    rc = set_names(reg, r) ? kist_http_open(&reg->http, &reg->settings, err)
+                           : kist_error_set(err, KIST_E_USAGE, "the reference is too long");
+    if (rc < 0) {
+        kist_registry_close(reg);
+        return rc;
+    }
+    *out = reg;
+    return 0;
+}
+
+void kist_registry_close(struct kist_registry *reg)
+{
+    if (reg) {
+        kist_http_close(reg->http);
+        free(reg->token);
+        free(reg);
+    }
+}
+
+/* A manifest on its way. */
+struct fetch {
+    struct kist_registry_document *doc;
+    const char *what;
+    char content_digest[KIST_DIGEST_TEXT_MAX];
+};
+
+static int fetch_begin(void *arg, const struct kist_http_head *head, struct kist_error *err)
+{
+    struct fetch *f = arg;
+
+    kist_buf_clear(&f->doc->body);
+    memcpy(f->doc->media_type, head->content_type, sizeof(f->doc->media_type));
+    memcpy(f->content_digest, head->content_digest, sizeof(f->content_digest));
+    if (head->has_length && head->length > KIST_MAX_MANIFEST) {
+        return kist_error_set(err, KIST_E_CORRUPT, "the manifest of %s is larger than %u bytes", f->what,
+                              KIST_MAX_MANIFEST);
+    }
+    return head->has_length ? kist_buf_reserve(&f->doc->body, (size_t)head->length, err) : 0;
+}
+
+static int fetch_body(void *arg, const void *data, size_t len, struct kist_error *err)
+{
+    struct fetch *f = arg;
+
+    if (len > KIST_MAX_MANIFEST - f->doc->body.len) {
+        return kist_error_set(err, KIST_E_CORRUPT, "the manifest of %s is larger than %u bytes", f->what,
+                              KIST_MAX_MANIFEST);
+    }
+    return kist_buf_add(&f->doc->body, data, len, err);
+}
+
+/* The body's digest, held against the one asked for and the one the server gave. */
+static int check_digest(struct fetch *f, const char *tag_or_digest, struct kist_error *err)
+{
+    struct kist_registry_document *doc = f->doc;
+    char got[KIST_DIGEST_TEXT_MAX];
+    const char *want = strchr(tag_or_digest, ':') ? tag_or_digest : f->content_digest;
+
+    kist_digest_of(&doc->digest, doc->body.data, doc->body.len);
+    (void)kist_digest_text(got, &doc->digest);
+    if (kist_str_starts(want, "sha256:") && strcmp(want, got) != 0) {
+        char shown[KIST_DIGEST_TEXT_MAX];
+
+        return kist_error_set(err, KIST_E_CORRUPT, "the manifest of %s has the wrong digest: %s, not %s", f->what, got,
+                              kist_str_printable(shown, sizeof(shown), want));
+    }
+    return 0;
+}
+
+static int fetch_manifest(struct kist_registry *reg, const struct kist_exchange *x, struct kist_error *err)
+{
+    for (unsigned failures = 1;; failures++) {
+        struct kist_attempt attempt;
+        int rc = kist_client_attempt(reg, x, &attempt, err);
+
+        if (rc == 0 || !attempt.again) {
+            return rc;
+        }
+        if (failures >= reg->tries) {
+            kist_client_give_up(failures, err);
+            return rc;
+        }
+        rc = kist_client_wait(reg, failures, &attempt, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+}
+
+int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest, struct kist_registry_document *doc,
+                           struct kist_error *err)
+{
+    char path[64 + KIST_REFERENCE_TAG_MAX], what[KIST_REFERENCE_PATH_MAX + KIST_REFERENCE_TAG_MAX + 8];
+    bool digest = strchr(tag_or_digest, ':') != NULL;
+    struct fetch fetch = {.doc = doc, .what = what};
+    struct kist_exchange x = {.path = path, .what = what, .accept = ACCEPT_MANIFESTS, .begin = fetch_begin,
+                              .body = fetch_body, .arg = &fetch};
+    int rc;
+
+    memset(doc, 0, sizeof(*doc));
+    kist_buf_init(&doc->body, KIST_MAX_MANIFEST);
+    if (!kist_str_format(path, sizeof(path), "manifests/%s", tag_or_digest) ||
+        !kist_str_format(what, sizeof(what), "'%s%s%s'", reg->name, digest ? "@" : ":", tag_or_digest)) {
+        return kist_error_set(err, KIST_E_USAGE, "the tag is too long");
+    }
+    rc = fetch_manifest(reg, &x, err);
+    if (rc == 0) {
+        rc = check_digest(&fetch, tag_or_digest, err);
+    }
+    if (rc < 0) {
+        kist_registry_document_release(doc);
+    }
+    return rc;
+}
+
+void kist_registry_document_release(struct kist_registry_document *doc)
+{
+    kist_buf_release(&doc->body);
+}

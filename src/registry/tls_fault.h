@@ -1,0 +1,11 @@
+/* Why a TLS connection did not come about, in words that name the remedy. */
+#ifndef KIST_REGISTRY_TLS_FAULT_H
+#define KIST_REGISTRY_TLS_FAULT_H
+
+#include "registry/url.h"
+
+/* words: the TLS library's own account. Sets KIST_E_TLS and returns it. ca_file: the bundle that was used, or NULL for none. */
+int kist_tls_fault_certificate(const struct kist_url *url, const char *words, const char *ca_file, struct kist_error *err);
+int kist_tls_fault_handshake(const struct kist_url *url, const char *words, struct kist_error *err);
+
+#endif
