@@ -1,10 +1,14 @@
 #include "codec/json.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 
 #define EXACT_MAX ((uint64_t)1 << 53) /* up to here a double holds every whole number */
+#define PRINTED_MAX                                                                                          \
+    UINT64_C(1000000000000000) /* from here on cJSON prints with an exponent, cut to 15 digits */
 
 /* Looks ahead for what cJSON would find out by recursing or allocating: how deep, how many; and for NULs,
  * also as \u0000. */
@@ -166,10 +170,16 @@ int kist_json_put_string(cJSON *object, const char *name, const char *value, str
 
 int kist_json_put_u64(cJSON *object, const char *name, uint64_t value, struct kist_error *err)
 {
+    char digits[24];
+
     if (value > EXACT_MAX) {
         return kist_error_set(err, KIST_E_FAIL, "'%s' is too large a number for JSON", name);
     }
-    return kist_json_put(object, name, cJSON_CreateNumber((double)value), err);
+    if (value < PRINTED_MAX) {
+        return kist_json_put(object, name, cJSON_CreateNumber((double)value), err);
+    }
+    (void)snprintf(digits, sizeof(digits), "%" PRIu64, value);
+    return kist_json_put(object, name, cJSON_CreateRaw(digits), err);
 }
 
 int kist_json_put_bool(cJSON *object, const char *name, bool value, struct kist_error *err)
