@@ -64,7 +64,7 @@ static bool take_digits(const char **text, uint64_t max, uint64_t *value)
     for (; *p >= '0' && *p <= '9'; p++) {
         unsigned digit = (unsigned)(*p - '0');
 
-        if (n > (max - digit) / 10) {
+        if (digit > max || n > (max - digit) / 10) {
             return false;
         }
         n = n * 10 + digit;
@@ -81,13 +81,6 @@ bool kist_str_u64(const char *text, uint64_t max, uint64_t *value)
 {
     uint64_t n;
 
-    if (max < 9) {
-        if (text[0] < '0' || text[0] > '9' || text[1] != '\0' || (uint64_t)(text[0] - '0') > max) {
-            return false;
-        }
-        *value = (uint64_t)(text[0] - '0');
-        return true;
-    }
     if (!take_digits(&text, max, &n) || *text != '\0') {
         return false;
     }
@@ -107,7 +100,7 @@ bool kist_str_bytes(const char *text, uint64_t *bytes)
     if (*text == '.') {
         const char *start = ++text;
 
-        if (!take_digits(&text, 999999, &tenths)) {
+        if (!take_digits(&text, 999999, &tenths) || text - start > 6) {
             return false;
         }
         for (const char *p = start; p < text; p++) {
@@ -127,7 +120,7 @@ bool kist_str_bytes(const char *text, uint64_t *bytes)
     if (*text == 'b' || *text == 'B') {
         text++;
     }
-    if (*text != '\0' || whole > (uint64_t)INT64_MAX / unit - 1) {
+    if (*text != '\0' || whole > (uint64_t)INT64_MAX / unit) {
         return false;
     }
     *bytes = whole * unit + (uint64_t)((double)tenths / (double)scale * (double)unit);
