@@ -163,7 +163,7 @@ int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x
     for (int round = 0; rc == 0; round++) {
         request.token = reg->token;
         rc = get_settling(reg, x->path, &request, &head, &fault, &left, err);
-        if (rc < 0 || head.status != 401 || left || round == 1) {
+        if (rc < 0 || head.status != 401 || head.challenges.len == 0 || left || round == 1) {
             break;
         }
         rc = kist_auth_renew(reg, &head, &fault, err);

@@ -15,7 +15,7 @@
 #define KIST_VERSION "0"
 #endif
 
-#define RECEIVE_BUFFER (64L << 10)
+#define RECEIVE_BUFFER (128L << 10)
 #define KEPT_CONNECTIONS 3L /* the registry, its token server, its content network */
 #define POLL_MS 200         /* how late a stop may be noticed */
 
@@ -273,13 +273,21 @@ static CURLcode run(struct kist_http *h)
     return code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
 }
 
-/* Connection-level failures in curl's words, or in ours where the library was built without any. */
+/* In curl's words; curl_easy_strerror has none in a small build. */
 static int network_fault(struct kist_http *h, CURLcode code)
 {
     const char *name = h->request->url->name;
     char words[CURL_ERROR_SIZE];
+    long sys_errno = 0;
 
-    (void)kist_str_printable(words, sizeof(words), h->words[0] != '\0' ? h->words : curl_easy_strerror(code));
+    if (code == CURLE_COULDNT_CONNECT && curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &sys_errno) == CURLE_OK &&
+        sys_errno != 0) {
+        return kist_error_sys(h->err, KIST_E_NETWORK, (int)sys_errno, "cannot reach '%s'", name);
+    }
+    (void)kist_str_printable(words, sizeof(words), h->words);
+    if (words[0] == '\0' && !kist_str_format(words, sizeof(words), "error %d of the HTTP library", (int)code)) {
+        words[0] = '\0';
+    }
     if (h->head->status != 0) {
         return kist_error_set(h->err, KIST_E_NETWORK, "the connection to '%s' was lost: %s", name, words);
     }

@@ -6,17 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
-static int malformed(struct kist_error *err, const char *text, CURLUcode code)
+/* The URL itself is not shown: it may hold a password, or a signature that opens the content to anyone. */
+static int malformed(struct kist_error *err, CURLUcode code)
 {
-    char shown[128];
-
-    if (code == CURLUE_OUT_OF_MEMORY) {
-        return kist_error_nomem(err);
-    }
-    /* what follows a '?' may be a signature that opens the content to anyone */
-    (void)kist_str_printable(shown, sizeof(shown), text);
-    shown[strcspn(shown, "?")] = '\0';
-    return kist_error_set(err, KIST_E_FAIL, "'%s' is not a usable URL", shown);
+    return code == CURLUE_OUT_OF_MEMORY ? kist_error_nomem(err)
+                                        : kist_error_set(err, KIST_E_FAIL, "not a usable http or https URL");
 }
 
 /* One part of url into dst; false when it is absent or too long. */
@@ -29,7 +23,7 @@ static bool take_part(CURLU *url, CURLUPart part, char *dst, size_t size)
     return good;
 }
 
-static int set_from(struct kist_url *u, CURLU *url, const char *shown, struct kist_error *err)
+static int set_from(struct kist_url *u, CURLU *url, struct kist_error *err)
 {
     struct kist_url new = KIST_URL_INIT;
     char scheme[16], port[16];
@@ -47,7 +41,7 @@ static int set_from(struct kist_url *u, CURLU *url, const char *shown, struct ki
         good = kist_str_format(new.name, sizeof(new.name), "%s:%u", new.host, new.port);
     }
     if (!good || (!new.https && strcmp(scheme, "http") != 0)) {
-        return malformed(err, shown, CURLUE_MALFORMED_INPUT);
+        return malformed(err, CURLUE_MALFORMED_INPUT);
     }
     if (curl_url_get(url, CURLUPART_URL, &text, 0) != CURLUE_OK) {
         return kist_error_nomem(err);
@@ -75,7 +69,7 @@ static int set_resolved(struct kist_url *u, const char *base, const char *text, 
     if (code == CURLUE_OK) {
         code = curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER);
     }
-    rc = code == CURLUE_OK ? set_from(u, url, text, err) : malformed(err, text, code);
+    rc = code == CURLUE_OK ? set_from(u, url, err) : malformed(err, code);
     curl_url_cleanup(url);
     return rc;
 }
