@@ -12,8 +12,8 @@
 #include "test.h"
 
 struct fixture {
-    char base[64];  /* the temporary directory */
-    char root[96];  /* the store's, in it */
+    char base[64]; /* the temporary directory */
+    char root[96]; /* the store's, in it */
     struct kist_store *store;
     struct kist_error err;
 };
@@ -148,12 +148,12 @@ static inline int fixture_add_layer(struct fixture *f, unsigned number, size_t b
 
 struct fixture_image {
     const char *name;
-    const char *salt;         /* makes the config, and so the ID, another */
+    const char *salt; /* makes the config, and so the ID, another */
     const char *manifest_salt;
-    const char *arch;         /* NULL: amd64 */
+    const char *arch; /* NULL: amd64 */
     const unsigned *layers;
     size_t layer_count;
-    struct kist_digest source; /* all zero: the manifest's */
+    struct kist_digest source;       /* all zero: the manifest's */
     struct kist_digest id, manifest; /* filled in */
 };
 
@@ -161,10 +161,11 @@ static inline void fixture_config(struct kist_buf *out, const struct fixture_ima
 {
     struct kist_error err = {0};
 
-    CHECK_OK(kist_buf_printf(out, &err,
-                             "{\"architecture\":\"%s\",\"os\":\"linux\",\"created\":\"2024-01-31T12:00:00Z\","
-                             "\"config\":{\"Labels\":{\"salt\":\"%s\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[",
-                             image->arch ? image->arch : "amd64", image->salt ? image->salt : ""),
+    CHECK_OK(kist_buf_printf(
+                 out, &err,
+                 "{\"architecture\":\"%s\",\"os\":\"linux\",\"created\":\"2024-01-31T12:00:00Z\","
+                 "\"config\":{\"Labels\":{\"salt\":\"%s\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[",
+                 image->arch ? image->arch : "amd64", image->salt ? image->salt : ""),
              err);
     for (size_t i = 0; i < image->layer_count; i++) {
         struct kist_digest d = fixture_digest(image->layers[i]);
@@ -187,7 +188,8 @@ static inline int fixture_add(struct fixture *f, struct fixture_image *image, en
     fixture_config(&config, image);
     kist_digest_of(&image->id, config.data, config.len);
     CHECK_OK(kist_buf_printf(&manifest, &f->err, "{\"schemaVersion\":2,\"config\":{\"digest\":\"%s\"}}%s",
-                             kist_digest_text(id, &image->id), image->manifest_salt ? image->manifest_salt : ""),
+                             kist_digest_text(id, &image->id),
+                             image->manifest_salt ? image->manifest_salt : ""),
              f->err);
     desc.size = manifest.len;
     kist_digest_of(&desc.digest, manifest.data, manifest.len);

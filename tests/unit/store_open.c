@@ -10,8 +10,9 @@ TEST(makes_a_store)
     REQUIRE(fixture_init(&f));
     CHECK_STR(kist_store_root(f.store), f.root);
     CHECK_STR(fixture_text(&f, "FORMAT"), "kist-store 1.0\n");
-    CHECK_STR(fixture_text(&f, "index.json"),
-              "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}");
+    CHECK_STR(
+        fixture_text(&f, "index.json"),
+        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}");
     CHECK(stat(f.root, &st) == 0);
     CHECK_INT(st.st_mode & 07777, 0700);
     CHECK_INT(fixture_count(&f, "tmp"), 0);
@@ -152,10 +153,13 @@ TEST(opening_sweeps_what_the_dead_left)
     fixture_put(&f, "tmp/0123456789abcdef", "half an index");
     CHECK(mkdir(fixture_path(&f, "tmp/lease-aa"), 0700) == 0);
     fixture_put(&f, "tmp/lease-aa/file", "of a container");
-    fixture_put(&f, "partial/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "half a layer");
+    fixture_put(&f, "partial/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "half a layer");
     fixture_put(&f, "partial/lease-aa", "");
-    fixture_put(&f, "layers/sha256/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "garbage");
-    fixture_put(&f, "blobs/sha256/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "garbage");
+    fixture_put(&f, "layers/sha256/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "garbage");
+    fixture_put(&f, "blobs/sha256/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "garbage");
     fixture_put(&f, "blobs/sha256/README", "not a digest");
     fixture_open(&f);
     CHECK_INT(fixture_count(&f, "tmp"), 0);
@@ -172,11 +176,13 @@ TEST(opening_leaves_the_living_alone)
 
     REQUIRE(fixture_init(&f));
     fixture_close(&f);
-    fixture_put(&f, "partial/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "half a layer");
+    fixture_put(&f, "partial/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "half a layer");
     fixture_put(&f, "partial/lease-aa", "");
     CHECK(mkdir(fixture_path(&f, "tmp/lease-aa"), 0700) == 0);
-    partial = open(fixture_path(&f, "partial/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-                   O_RDWR | O_CLOEXEC);
+    partial =
+        open(fixture_path(&f, "partial/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+             O_RDWR | O_CLOEXEC);
     lease = open(fixture_path(&f, "partial/lease-aa"), O_RDWR | O_CLOEXEC);
     CHECK(flock(partial, LOCK_EX) == 0 && flock(lease, LOCK_EX) == 0);
     fixture_open(&f);
