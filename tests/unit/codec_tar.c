@@ -381,3 +381,45 @@ TEST(hands_data_on_as_large_as_it_came)
     CHECK_INT(s.large, sizeof(text));
     story_release(&s);
 }
+
+/* Archives that GNU tar 1.34 and Python wrote. */
+TEST(reads_what_others_write)
+{
+    static const char sparse[] =
+        "f s 644 1000:100 100000 @1700000000 sparse 0+512 8192+512 20480+512 40960+512 "
+        "61440+512 89600+512\n";
+    static const struct {
+        const char *file, *want;
+    } rows[] = {
+        {"ustar", "f d/f 644 1000:100 6 @1700000000\n"
+                  "h d/h -> d/f 644 1000:100 0 @1700000000\n"
+                  "s d/l -> f 777 1000:100 0 @1700000000\n"
+                  "p d/p 644 1000:100 0 @1700000000\n"
+                  "c d/c 644 1000:100 0 @1700000000 dev 1,3\n"
+                  "f d/empty 644 1000:100 0 @1700000000\n"
+                  "d d/sub/ 755 1000:100 0 @1700000000\n"},
+        {"v7", "f d/f 644 1000:100 6 @1700000000\nd d/sub/ 755 1000:100 0 @1700000000\n"},
+        {"base256", "f big 644 4000000000:0 0 @-5\n"},
+        {"pax_global_xattr", "f u 644 7:0 0 @1700000000 {user.a=hello}\n"},
+        {"gnu_sparse", sparse},
+        {"pax_sparse_0.0", sparse},
+        {"pax_sparse_0.1", sparse},
+        {"pax_sparse_1.0", sparse},
+    };
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        KIST_AUTO(buf) struct kist_buf tar = MAKER_INIT;
+        char path[512], block[4096];
+        size_t len;
+        FILE *file;
+
+        TEST_CASE(rows[i].file);
+        snprintf(path, sizeof(path), "%s/fuzz/tar/%s", KIST_TEST_DATA, rows[i].file);
+        file = fopen(path, "rb");
+        REQUIRE(file != NULL);
+        while ((len = fread(block, 1, sizeof(block), file)) > 0)
+            maker_add(&tar, block, len);
+        fclose(file);
+        check_story(&tar, rows[i].want);
+    }
+}
