@@ -30,7 +30,8 @@ static int take_list(struct kist_strv *list, const cJSON *object, const char *na
         int rc;
 
         if (!cJSON_IsString(item)) {
-            return kist_error_set(err, KIST_E_CORRUPT, "corrupt image config: '%s' is not a list of strings", name);
+            return kist_error_set(err, KIST_E_CORRUPT, "corrupt image config: '%s' is not a list of strings",
+                                  name);
         }
         rc = kist_strv_add(list, item->valuestring, err);
         if (rc < 0) {
@@ -54,7 +55,8 @@ static int take_names(struct kist_strv *list, const cJSON *object, const char *n
             continue;
         }
         kist_buf_clear(&text);
-        rc = kist_buf_printf(&text, err, "%s%s%s", item->string, values ? "=" : "", values ? item->valuestring : "");
+        rc = kist_buf_printf(&text, err, "%s%s%s", item->string, values ? "=" : "",
+                             values ? item->valuestring : "");
         if (rc == 0) {
             rc = kist_strv_add(list, kist_buf_text(&text), err);
         }
@@ -80,7 +82,8 @@ static int take_diff_ids(struct kist_config *c, const cJSON *rootfs, struct kist
         count++;
     }
     if (count > KIST_MAX_LAYERS) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "the image has %zu layers, more than the %d there may be", count,
+        return kist_error_set(err, KIST_E_UNSUPPORTED,
+                              "the image has %zu layers, more than the %d there may be", count,
                               KIST_MAX_LAYERS);
     }
     c->diff_ids = calloc(count ? count : 1, sizeof(*c->diff_ids));
@@ -107,7 +110,8 @@ static int take_platform(struct kist_config *c, const cJSON *root, struct kist_e
     if (!arch || arch[0] == '\0') {
         return corrupt(err, "it names no architecture");
     }
-    kist_platform_set(&c->platform, os && os[0] != '\0' ? os : "linux", arch, kist_json_string(root, "variant"));
+    kist_platform_set(&c->platform, os && os[0] != '\0' ? os : "linux", arch,
+                      kist_json_string(root, "variant"));
     return 0;
 }
 

@@ -16,8 +16,8 @@ int kist_digest_parse(struct kist_digest *d, const char *text, struct kist_error
         return kist_error_set(err, KIST_E_CORRUPT, "invalid digest '%s': only sha256 is known", shown);
     }
     if (strlen(hex) != KIST_DIGEST_HEX_MAX - 1) {
-        return kist_error_set(err, KIST_E_CORRUPT, "invalid digest '%s': it needs 64 hex digits, not %zu", shown,
-                              strlen(hex));
+        return kist_error_set(err, KIST_E_CORRUPT, "invalid digest '%s': it needs 64 hex digits, not %zu",
+                              shown, strlen(hex));
     }
     if (!kist_str_unhex(d->bytes, sizeof(d->bytes), hex)) {
         return kist_error_set(err, KIST_E_CORRUPT, "invalid digest '%s': not lower-case hex digits", shown);

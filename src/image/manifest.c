@@ -21,7 +21,7 @@ static const char *const config_types[] = {
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
 };
-/* Nondistributable and foreign layers are fetched as any other: a registry that does not have them says so. */
+/* Nondistributable and foreign layers are fetched as any other: a registry without them says so. */
 static const char *const layer_types[] = {
     "application/vnd.oci.image.layer.v1.tar",
     "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -48,7 +48,8 @@ static bool one_of(const char *text, const char *const *names, size_t count)
 
 #define ONE_OF(text, names) one_of(text, names, KIST_COUNT(names))
 
-static int take_descriptor(struct kist_descriptor *d, const cJSON *json, const char *what, struct kist_error *err)
+static int take_descriptor(struct kist_descriptor *d, const cJSON *json, const char *what,
+                           struct kist_error *err)
 {
     const char *media_type = kist_json_string(json, "mediaType"), *digest = kist_json_string(json, "digest");
     const cJSON *platform = kist_json_object(json, "platform");
@@ -66,8 +67,8 @@ static int take_descriptor(struct kist_descriptor *d, const cJSON *json, const c
         return kist_error_set(err, KIST_E_CORRUPT, "corrupt manifest: %s has no valid size", what);
     }
     if (platform) {
-        kist_platform_set(&d->platform, kist_json_string(platform, "os"), kist_json_string(platform, "architecture"),
-                          kist_json_string(platform, "variant"));
+        kist_platform_set(&d->platform, kist_json_string(platform, "os"),
+                          kist_json_string(platform, "architecture"), kist_json_string(platform, "variant"));
     }
     return 0;
 }
@@ -84,8 +85,8 @@ static int take_entries(struct kist_manifest *m, const cJSON *array, size_t max,
         count++;
     }
     if (count > max) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "the manifest has %zu %ss, more than the %zu there may be",
-                              count, what, max);
+        return kist_error_set(err, KIST_E_UNSUPPORTED,
+                              "the manifest has %zu %ss, more than the %zu there may be", count, what, max);
     }
     m->entries = calloc(count ? count : 1, sizeof(*m->entries));
     if (!m->entries) {
@@ -112,12 +113,14 @@ static int take_image(struct kist_manifest *m, const cJSON *root, struct kist_er
         return rc;
     }
     if (!ONE_OF(m->config.media_type, config_types)) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "it is not a container image: its config is of type '%s'",
+        return kist_error_set(err, KIST_E_UNSUPPORTED,
+                              "it is not a container image: its config is of type '%s'",
                               kist_str_printable(shown, sizeof(shown), m->config.media_type));
     }
     if (m->config.size > KIST_MAX_CONFIG) {
-        return kist_error_set(err, KIST_E_CORRUPT, "corrupt manifest: a config of %" PRIu64 " bytes, more than %u",
-                              m->config.size, KIST_MAX_CONFIG);
+        return kist_error_set(err, KIST_E_CORRUPT,
+                              "corrupt manifest: a config of %" PRIu64 " bytes, more than %u", m->config.size,
+                              KIST_MAX_CONFIG);
     }
     rc = take_entries(m, kist_json_array(root, "layers"), KIST_MAX_LAYERS, "layer", err);
     if (rc < 0) {
@@ -125,22 +128,25 @@ static int take_image(struct kist_manifest *m, const cJSON *root, struct kist_er
     }
     for (size_t i = 0; i < m->entry_count; i++) {
         if (!ONE_OF(m->entries[i].media_type, layer_types)) {
-            return kist_error_set(err, KIST_E_UNSUPPORTED, "layer %zu is of type '%s', which is not supported", i + 1,
+            return kist_error_set(err, KIST_E_UNSUPPORTED,
+                                  "layer %zu is of type '%s', which is not supported", i + 1,
                                   kist_str_printable(shown, sizeof(shown), m->entries[i].media_type));
         }
     }
     return 0;
 }
 
-static int check_schema(const cJSON *root, const char *media_type, const char *content_type, struct kist_error *err)
+static int check_schema(const cJSON *root, const char *media_type, const char *content_type,
+                        struct kist_error *err)
 {
     uint64_t schema;
     bool known = kist_json_u64(root, "schemaVersion", &schema);
 
     if (ONE_OF(media_type, schema1_types) || (known && schema == 1) ||
         (!media_type && ONE_OF(content_type, schema1_types))) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED,
-                              "schema 1 manifests are not supported, push the image again with a current tool");
+        return kist_error_set(
+            err, KIST_E_UNSUPPORTED,
+            "schema 1 manifests are not supported, push the image again with a current tool");
     }
     if (!known || schema != 2) {
         return kist_error_set(err, KIST_E_CORRUPT, "corrupt manifest: it has no schemaVersion 2");
@@ -149,13 +155,15 @@ static int check_schema(const cJSON *root, const char *media_type, const char *c
 }
 
 /*
- * Kind and media type. A document that could be read as an image and as an index is refused: two readers of the same
- * digest must not see different things (CVE-2021-41190).
+ * Kind and media type. A document that could be read as an image and as an index is refused: two readers of
+ * the same digest must not see different things (CVE-2021-41190).
  */
-static int take_kind(struct kist_manifest *m, const cJSON *root, const char *content_type, struct kist_error *err)
+static int take_kind(struct kist_manifest *m, const cJSON *root, const char *content_type,
+                     struct kist_error *err)
 {
     const char *media_type = kist_json_string(root, "mediaType");
-    bool image = cJSON_GetObjectItemCaseSensitive(root, "config") || cJSON_GetObjectItemCaseSensitive(root, "layers");
+    bool image =
+        cJSON_GetObjectItemCaseSensitive(root, "config") || cJSON_GetObjectItemCaseSensitive(root, "layers");
     bool index = cJSON_GetObjectItemCaseSensitive(root, "manifests") != NULL;
     char shown[SHOWN_MAX];
     int rc = check_schema(root, media_type, content_type, err);
@@ -240,7 +248,8 @@ static int rank_entry(const struct kist_descriptor *d, const struct kist_platfor
     return d->platform.os[0] == '\0' ? LAST_RESORT : kist_platform_rank(want, &d->platform, aarch32);
 }
 
-static int nothing_fits(const struct kist_manifest *index, const struct kist_platform *want, struct kist_error *err)
+static int nothing_fits(const struct kist_manifest *index, const struct kist_platform *want,
+                        struct kist_error *err)
 {
     char list[KIST_ERROR_MESSAGE_MAX / 2] = "", wanted[KIST_PLATFORM_TEXT_MAX];
     size_t used = 0;
@@ -258,12 +267,13 @@ static int nothing_fits(const struct kist_manifest *index, const struct kist_pla
         }
         used += strlen(list + used);
     }
-    return kist_error_set(err, KIST_E_NOT_FOUND, "no image for platform '%s'%s%s", kist_platform_text(wanted, want),
-                          used ? ", there are: " : "", list);
+    return kist_error_set(err, KIST_E_NOT_FOUND, "no image for platform '%s'%s%s",
+                          kist_platform_text(wanted, want), used ? ", there are: " : "", list);
 }
 
-const struct kist_descriptor *kist_manifest_choose(const struct kist_manifest *index, const struct kist_platform *want,
-                                                   bool aarch32, struct kist_error *err)
+const struct kist_descriptor *kist_manifest_choose(const struct kist_manifest *index,
+                                                   const struct kist_platform *want, bool aarch32,
+                                                   struct kist_error *err)
 {
     const struct kist_descriptor *best = NULL;
     int best_rank = 0;

@@ -4,18 +4,21 @@
 
 #include "base/str.h"
 
-/* What containerd, uname -m and Debian call an architecture -> Go's name; variant NULL keeps what was given. */
+/* What containerd, uname and Debian call an architecture -> Go's name; variant NULL keeps what is there. */
 static const struct {
     const char *alias, *arch, *variant;
 } aliases[] = {
-    {"i386", "386", NULL},      {"i486", "386", NULL},       {"i586", "386", NULL},    {"i686", "386", NULL},
-    {"x86_64", "amd64", NULL},  {"x86-64", "amd64", NULL},   {"aarch64", "arm64", NULL}, {"armhf", "arm", "v7"},
-    {"armel", "arm", "v6"},     {"armv5tel", "arm", "v5"},   {"armv6l", "arm", "v6"},  {"armv7l", "arm", "v7"},
+    {"i386", "386", NULL},      {"i486", "386", NULL},
+    {"i586", "386", NULL},      {"i686", "386", NULL},
+    {"x86_64", "amd64", NULL},  {"x86-64", "amd64", NULL},
+    {"aarch64", "arm64", NULL}, {"armhf", "arm", "v7"},
+    {"armel", "arm", "v6"},     {"armv5tel", "arm", "v5"},
+    {"armv6l", "arm", "v6"},    {"armv7l", "arm", "v7"},
     {"armv8l", "arm", "v8"},    {"loongarch64", "loong64", NULL},
 };
 
 static const char *const architectures[] = {
-    "386",      "amd64",   "arm",   "arm64",   "loong64", "mips",   "mipsle",
+    "386",    "amd64",    "arm",   "arm64",   "loong64", "mips",  "mipsle",
     "mips64", "mips64le", "ppc64", "ppc64le", "riscv64", "s390x",
 };
 
@@ -50,7 +53,8 @@ static void normalize_variant(struct kist_platform *p)
         memmove(p->variant + 1, p->variant, strlen(p->variant) + 1);
         p->variant[0] = 'v';
     }
-    if ((strcmp(p->arch, "arm64") == 0 && (strcmp(p->variant, "v8") == 0 || strcmp(p->variant, "v8.0") == 0)) ||
+    if ((strcmp(p->arch, "arm64") == 0 &&
+         (strcmp(p->variant, "v8") == 0 || strcmp(p->variant, "v8.0") == 0)) ||
         (strcmp(p->arch, "amd64") == 0 && strcmp(p->variant, "v1") == 0)) {
         p->variant[0] = '\0';
     } else if (strcmp(p->arch, "arm") == 0 && p->variant[0] == '\0') {
@@ -78,7 +82,8 @@ void kist_platform_set(struct kist_platform *p, const char *os, const char *arch
     normalize_variant(p);
 }
 
-/* The next part of "a/b/c" into dst; false when it is empty, does not fit or has a character that no part has. */
+/* The next part of "a/b/c" into dst; false when it is empty, does not fit or has a character that no part
+ * has. */
 static bool take_part(const char **text, char *dst, size_t size)
 {
     size_t n = strcspn(*text, "/");
@@ -112,13 +117,14 @@ int kist_platform_parse(struct kist_platform *p, const char *text, struct kist_e
            (*rest == '\0' || (rest++, take_part(&rest, arch, sizeof(arch)))) &&
            (*rest == '\0' || (rest++, take_part(&rest, variant, sizeof(variant)))) && *rest == '\0';
     if (!good) {
-        return kist_error_set(err, KIST_E_USAGE, "invalid platform '%s': not 'os/arch[/variant]' or 'arch'", shown);
+        return kist_error_set(err, KIST_E_USAGE, "invalid platform '%s': not 'os/arch[/variant]' or 'arch'",
+                              shown);
     }
     if (arch[0] != '\0') {
         kist_platform_set(p, os, arch, variant);
         if (!one_of(p->os, systems, KIST_COUNT(systems))) {
-            return kist_error_set(err, KIST_E_USAGE, "invalid platform '%s': unknown operating system '%s'", shown,
-                                  p->os);
+            return kist_error_set(err, KIST_E_USAGE, "invalid platform '%s': unknown operating system '%s'",
+                                  shown, p->os);
         }
     } else {
         kist_platform_set(p, "linux", os, NULL);
@@ -126,8 +132,9 @@ int kist_platform_parse(struct kist_platform *p, const char *text, struct kist_e
     if (!one_of(p->arch, architectures, KIST_COUNT(architectures))) {
         const char *near = kist_str_nearest(p->arch, architectures, KIST_COUNT(architectures));
 
-        return kist_error_set(err, KIST_E_USAGE, "invalid platform '%s': unknown architecture '%s'%s%s%s", shown,
-                              p->arch, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+        return kist_error_set(err, KIST_E_USAGE, "invalid platform '%s': unknown architecture '%s'%s%s%s",
+                              shown, p->arch, near ? " (did you mean '" : "", near ? near : "",
+                              near ? "'?)" : "");
     }
     return 0;
 }
@@ -148,8 +155,8 @@ bool kist_platform_equal(const struct kist_platform *a, const struct kist_platfo
 }
 
 /*
- * A variant "v<major>[.<minor>]" as a number that grows with what it asks of the CPU; -1 for other texts. ARMv9.n contains
- * ARMv8.(n + 5) (Arm ARM, A1.3), so these two count as one.
+ * A variant "v<major>[.<minor>]" as a number that grows with what it asks of the CPU; -1 for other texts.
+ * ARMv9.n contains ARMv8.(n + 5) (Arm ARM, A1.3), so these two count as one.
  */
 static int variant_level(const char *arch, const char *variant)
 {

@@ -91,7 +91,8 @@ static const char *check_host(const char *host)
     return NULL;
 }
 
-/* One component: runs of lower-case letters and digits, joined by one '.', one or two '_', or any number of '-'. */
+/* One component: runs of lower-case letters and digits, joined by one '.', one or two '_', or any number of
+ * '-'. */
 static bool take_component(const char **text)
 {
     const char *p = *text;
@@ -131,7 +132,8 @@ static const char *check_path(const char *path)
             return "repository name has an empty part";
         }
         if (!take_component(&p)) {
-            return "repository name parts begin and end with a letter or digit, with '.', '_', '__' or '-' between";
+            return "repository name parts begin and end with a letter or digit, with '.', '_', '__' or '-' "
+                   "between";
         }
         if (*p == '\0') {
             return NULL;
@@ -210,7 +212,8 @@ static bool is_hex_id(const char *text)
     return strlen(text) == KIST_DIGEST_HEX_MAX - 1 && kist_str_unhex(id, sizeof(id), text);
 }
 
-/* Takes text apart in place: what is wrong with it, or NULL. err's message tells more when the digest is wrong. */
+/* Takes text apart in place: what is wrong with it, or NULL. err's message tells more when the digest is
+ * wrong. */
 static const char *parse(struct kist_reference *r, char *text, struct kist_error *err)
 {
     char *at = strchr(text, '@'), *slash, *colon;
@@ -267,11 +270,12 @@ int kist_reference_parse(struct kist_reference *r, const char *text, struct kist
 }
 
 /* Room for the longest of each part and what joins them, so that formatting cannot fail. */
-_Static_assert(KIST_REFERENCE_TEXT_MAX >= KIST_REFERENCE_HOST_MAX + KIST_REFERENCE_PATH_MAX + KIST_REFERENCE_TAG_MAX +
-                                              KIST_DIGEST_TEXT_MAX,
+_Static_assert(KIST_REFERENCE_TEXT_MAX >= KIST_REFERENCE_HOST_MAX + KIST_REFERENCE_PATH_MAX +
+                                              KIST_REFERENCE_TAG_MAX + KIST_DIGEST_TEXT_MAX,
                "a reference's text fits");
 
-static char *format(char dst[KIST_REFERENCE_TEXT_MAX], const struct kist_reference *r, bool familiar, bool bare)
+static char *format(char dst[KIST_REFERENCE_TEXT_MAX], const struct kist_reference *r, bool familiar,
+                    bool bare)
 {
     char digest[KIST_DIGEST_TEXT_MAX] = "";
     const char *host = r->host, *slash = "/", *path = r->path;
@@ -290,8 +294,8 @@ static char *format(char dst[KIST_REFERENCE_TEXT_MAX], const struct kist_referen
     if (has_digest) {
         (void)kist_digest_text(digest, &r->digest);
     }
-    if (!kist_str_format(dst, KIST_REFERENCE_TEXT_MAX, "%s%s%s%s%s%s%s", host, slash, path, has_tag ? ":" : "",
-                         has_tag ? r->tag : "", has_digest ? "@" : "", digest)) {
+    if (!kist_str_format(dst, KIST_REFERENCE_TEXT_MAX, "%s%s%s%s%s%s%s", host, slash, path,
+                         has_tag ? ":" : "", has_tag ? r->tag : "", has_digest ? "@" : "", digest)) {
         dst[0] = '\0';
     }
     return dst;

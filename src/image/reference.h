@@ -1,7 +1,8 @@
 /*
  * An image reference as Docker writes it: [host[:port]/]path[:tag][@digest] (distribution/reference grammar).
- * "alpine" is docker.io/library/alpine:latest. What stands before the first slash is a host when it has a '.' or ':' or is
- * "localhost"; upper case alone does not make it one, as that is nearly always a misspelt repository.
+ * "alpine" is docker.io/library/alpine:latest. What stands before the first slash is a host when it has a '.'
+ * or ':' or is "localhost"; upper case alone does not make it one, as that is nearly always a misspelt
+ * repository.
  */
 #ifndef KIST_IMAGE_REFERENCE_H
 #define KIST_IMAGE_REFERENCE_H
@@ -21,7 +22,7 @@ struct kist_reference {
     struct kist_digest digest;
 };
 
-/* KIST_E_USAGE with the reason: upper case, over-long, empty parts, bad characters, a bare 64-digit hex name. */
+/* KIST_E_USAGE with the reason: upper case, over-long, empty parts, bad characters, a bare image ID. */
 int kist_reference_parse(struct kist_reference *r, const char *text, struct kist_error *err) KIST_CHECKED;
 /* The whole of it, with every default written out: "docker.io/library/alpine:latest". Returns dst. */
 char *kist_reference_text(char dst[KIST_REFERENCE_TEXT_MAX], const struct kist_reference *r);

@@ -7,14 +7,14 @@
 #define KIST_ANSWER_TEXT_MAX 256
 
 /*
- * The message of an error body (OCI distribution spec, "Error Codes"; token servers write "details" or "message"), made fit for a
- * message of ours; "" where there is none. Returns dst.
+ * The message of an error body (OCI distribution spec, "Error Codes"; token servers write "details" or
+ * "message"), made fit for a message of ours; "" where there is none. Returns dst.
  */
 char *kist_answer_message(char dst[KIST_ANSWER_TEXT_MAX], const struct kist_buf *body);
 
 /*
- * The token of a token server's answer ("token", else "access_token"), into *token (free() it). KIST_E_AUTH without one or with
- * characters that no token has.
+ * The token of a token server's answer ("token", else "access_token"), into *token (free() it). KIST_E_AUTH
+ * without one or with characters that no token has.
  */
 int kist_answer_token(char **token, const struct kist_buf *body, struct kist_error *err) KIST_CHECKED;
 

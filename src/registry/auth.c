@@ -13,8 +13,9 @@ int kist_auth_refused(const struct kist_registry *reg, const struct kist_buf *bo
 
     (void)kist_answer_message(message, body);
     /* registries answer alike for what is private and what is not there, so as not to tell which */
-    return kist_error_set(err, KIST_E_AUTH, "not authorised to pull '%s' from '%s': it does not exist or needs a login%s%s%s",
-                          reg->name, reg->host, message[0] ? " (the registry says: " : "", message, message[0] ? ")" : "");
+    return kist_error_set(
+        err, KIST_E_AUTH, "not authorised to pull '%s' from '%s': it does not exist or needs a login%s%s%s",
+        reg->name, reg->host, message[0] ? " (the registry says: " : "", message, message[0] ? ")" : "");
 }
 
 static int collect(void *arg, const void *data, size_t len, struct kist_error *err)
@@ -48,15 +49,18 @@ static int token_url(struct kist_url *url, const struct kist_registry *reg, cons
         return rc;
     }
     rc = kist_url_set(url, kist_buf_text(&text), err);
-    if (rc == 0 && !url->https && !kist_url_is_loopback(url) && !kist_url_in_list(url, reg->options->insecure)) {
-        return kist_error_set(err, KIST_E_AUTH, "'%s' names a token server without TLS, 'http://%s': not used", reg->host,
+    if (rc == 0 && !url->https && !kist_url_is_loopback(url) &&
+        !kist_url_in_list(url, reg->options->insecure)) {
+        return kist_error_set(err, KIST_E_AUTH,
+                              "'%s' names a token server without TLS, 'http://%s': not used", reg->host,
                               url->name);
     }
-    return rc < 0 && rc != KIST_E_NOMEM ? kist_error_wrap(err, "the token server that '%s' names", reg->host) : rc;
+    return rc < 0 && rc != KIST_E_NOMEM ? kist_error_wrap(err, "the token server that '%s' names", reg->host)
+                                        : rc;
 }
 
-static int read_challenge(const struct kist_registry *reg, const struct kist_http_head *head, struct kist_challenge *c,
-                          struct kist_error *err)
+static int read_challenge(const struct kist_registry *reg, const struct kist_http_head *head,
+                          struct kist_challenge *c, struct kist_error *err)
 {
     bool good = kist_challenge_parse(c, kist_buf_text(&head->challenges));
 
@@ -64,11 +68,12 @@ static int read_challenge(const struct kist_registry *reg, const struct kist_htt
         return 0;
     }
     if (c->basic) {
-        return kist_error_set(err, KIST_E_AUTH, "not authorised to pull '%s' from '%s': it needs a login", reg->name,
-                              reg->host);
+        return kist_error_set(err, KIST_E_AUTH, "not authorised to pull '%s' from '%s': it needs a login",
+                              reg->name, reg->host);
     }
-    return kist_error_set(err, KIST_E_AUTH, "not authorised to pull '%s' from '%s': it asks for %s authentication",
-                          reg->name, reg->host, good ? "an unknown kind of" : "a malformed kind of");
+    return kist_error_set(err, KIST_E_AUTH,
+                          "not authorised to pull '%s' from '%s': it asks for %s authentication", reg->name,
+                          reg->host, good ? "an unknown kind of" : "a malformed kind of");
 }
 
 int kist_auth_renew(struct kist_registry *reg, const struct kist_http_head *head, enum kist_http_fault *fault,
@@ -99,12 +104,15 @@ int kist_auth_renew(struct kist_registry *reg, const struct kist_http_head *head
     }
     if (token_head.status == 200) {
         rc = kist_answer_token(&reg->token, &body, err);
-        return rc < 0 && rc != KIST_E_NOMEM ? kist_error_wrap(err, "not authorised to pull '%s' from '%s'", reg->name, reg->host)
-                                            : rc;
+        return rc < 0 && rc != KIST_E_NOMEM
+                   ? kist_error_wrap(err, "not authorised to pull '%s' from '%s'", reg->name, reg->host)
+                   : rc;
     }
-    if (token_head.status >= 400 && token_head.status < 500 && token_head.status != 408 && token_head.status != 429) {
+    if (token_head.status >= 400 && token_head.status < 500 && token_head.status != 408 &&
+        token_head.status != 429) {
         return kist_auth_refused(reg, &answer, err);
     }
     *fault = KIST_HTTP_PASSING;
-    return kist_error_set(err, KIST_E_NETWORK, "the token server '%s' answered %d", url.name, token_head.status);
+    return kist_error_set(err, KIST_E_NETWORK, "the token server '%s' answered %d", url.name,
+                          token_head.status);
 }

@@ -19,15 +19,16 @@ struct blob {
 
 static int wrong_size(const struct blob *b, bool larger, struct kist_error *err)
 {
-    return kist_error_set(err, KIST_E_CORRUPT, "%s is %s than the %" PRIu64 " bytes its manifest declares", b->what,
-                          larger ? "larger" : "shorter", b->size);
+    return kist_error_set(err, KIST_E_CORRUPT, "%s is %s than the %" PRIu64 " bytes its manifest declares",
+                          b->what, larger ? "larger" : "shorter", b->size);
 }
 
 /* KIST_E_NETWORK: this answer is of no use, the next may be. */
 static int bad_range(struct blob *b, struct kist_error *err)
 {
     b->whole = true;
-    return kist_error_set(err, KIST_E_NETWORK, "%s: the server answered with another part than was asked for", b->what);
+    return kist_error_set(err, KIST_E_NETWORK, "%s: the server answered with another part than was asked for",
+                          b->what);
 }
 
 static int blob_begin(void *arg, const struct kist_http_head *head, struct kist_error *err)
@@ -44,12 +45,14 @@ static int blob_begin(void *arg, const struct kist_http_head *head, struct kist_
             return wrong_size(b, head->range_total > b->size, err);
         }
     } else if (head->status != 200) {
-        return kist_error_set(err, KIST_E_FAIL, "cannot get %s: the server answered %d", b->what, head->status);
+        return kist_error_set(err, KIST_E_FAIL, "cannot get %s: the server answered %d", b->what,
+                              head->status);
     }
     b->skip = b->done - first;
     b->self_ending = head->has_length || head->chunked;
     /* a part may end early, the whole may not */
-    if (head->has_length && (head->length > b->size - first || (head->status == 200 && head->length < b->size))) {
+    if (head->has_length &&
+        (head->length > b->size - first || (head->status == 200 && head->length < b->size))) {
         return wrong_size(b, head->length > b->size - first, err);
     }
     return 0;
@@ -79,7 +82,8 @@ static int blob_body(void *arg, const void *data, size_t len, struct kist_error 
     return rc;
 }
 
-/* One attempt; *again as in struct kist_attempt. An answer that is whole and yet too short does not get longer. */
+/* One attempt; *again as in struct kist_attempt. An answer that is whole and yet too short does not get
+ * longer. */
 static int attempt_blob(struct kist_registry *reg, struct kist_exchange *x, struct blob *b,
                         struct kist_attempt *attempt, struct kist_error *err)
 {
@@ -92,8 +96,9 @@ static int attempt_blob(struct kist_registry *reg, struct kist_exchange *x, stru
         bool part = attempt->status == 206;
 
         attempt->again = !b->self_ending || (part && b->done > before);
-        return attempt->again ? kist_error_set(err, KIST_E_NETWORK, "%s: the connection was closed early", b->what)
-                              : wrong_size(b, false, err);
+        return attempt->again
+                   ? kist_error_set(err, KIST_E_NETWORK, "%s: the connection was closed early", b->what)
+                   : wrong_size(b, false, err);
     }
     if (rc < 0 && attempt->status == 416 && x->from > 0) {
         attempt->again = b->whole = true;
@@ -101,7 +106,8 @@ static int attempt_blob(struct kist_registry *reg, struct kist_exchange *x, stru
     return rc;
 }
 
-static int fetch_blob(struct kist_registry *reg, struct kist_exchange *x, struct blob *b, struct kist_error *err)
+static int fetch_blob(struct kist_registry *reg, struct kist_exchange *x, struct blob *b,
+                      struct kist_error *err)
 {
     unsigned failures = 0;
 
@@ -129,15 +135,16 @@ static int fetch_blob(struct kist_registry *reg, struct kist_exchange *x, struct
     return 0;
 }
 
-int kist_registry_blob(struct kist_registry *reg, const struct kist_digest *digest, uint64_t size, struct kist_sink *sink,
-                       uint64_t *received, struct kist_error *err)
+int kist_registry_blob(struct kist_registry *reg, const struct kist_digest *digest, uint64_t size,
+                       struct kist_sink *sink, uint64_t *received, struct kist_error *err)
 {
     char text[KIST_DIGEST_TEXT_MAX], path[KIST_DIGEST_TEXT_MAX + 8], what[KIST_DIGEST_TEXT_MAX + 8];
     struct blob b = {.sink = sink, .size = size, .received = received, .what = what};
     struct kist_exchange x = {.path = path, .what = what, .begin = blob_begin, .body = blob_body, .arg = &b};
 
     (void)kist_digest_text(text, digest);
-    if (!kist_str_format(path, sizeof(path), "blobs/%s", text) || !kist_str_format(what, sizeof(what), "blob '%s'", text)) {
+    if (!kist_str_format(path, sizeof(path), "blobs/%s", text) ||
+        !kist_str_format(what, sizeof(what), "blob '%s'", text)) {
         return KIST_E_FAIL; /* cannot be: both have room for a digest */
     }
     return fetch_blob(reg, &x, &b, err);

@@ -88,7 +88,8 @@ static bool named(const char *start, const char *end, const char *name)
     return (size_t)(end - start) == len && strncasecmp(start, name, len) == 0;
 }
 
-/* Where the parameter name ... end of a Bearer challenge belongs; nowhere when it is there already or of no interest. */
+/* Where the parameter name ... end of a Bearer challenge belongs; nowhere when it is there already or of no
+ * interest. */
 static struct value place(struct kist_challenge *c, const char *name, const char *end)
 {
     const struct {
@@ -109,7 +110,8 @@ static struct value place(struct kist_challenge *c, const char *name, const char
     return (struct value){.dst = NULL};
 }
 
-/* name=value, ... up to the next challenge's scheme or the end; c NULL: only passed over. NULL where it is malformed. */
+/* name=value, ... up to the next challenge's scheme or the end; c NULL: only passed over. NULL where it is
+ * malformed. */
 static const char *take_params(const char *p, struct kist_challenge *c)
 {
     for (;;) {

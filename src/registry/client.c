@@ -33,20 +33,23 @@ static int redirect(const struct kist_registry *reg, struct kist_url *url, const
 
     memcpy(from, url->name, sizeof(from));
     if (head->location.len == 0) {
-        return kist_error_set(err, KIST_E_NETWORK, "'%s' redirects to nowhere (status %d)", from, head->status);
+        return kist_error_set(err, KIST_E_NETWORK, "'%s' redirects to nowhere (status %d)", from,
+                              head->status);
     }
     if (kist_url_follow(url, kist_buf_text(&head->location), err) < 0) {
         return kist_error_wrap(err, "'%s' redirects to where kist cannot follow", from);
     }
     if (https && !url->https && !kist_url_is_loopback(url) && !is_insecure(reg, url)) {
-        return kist_error_set(err, KIST_E_TLS, "'%s' redirects to 'http://%s', without TLS: not followed", from, url->name);
+        return kist_error_set(err, KIST_E_TLS, "'%s' redirects to 'http://%s', without TLS: not followed",
+                              from, url->name);
     }
     kist_log(KIST_LOG_DEBUG, "'%s' redirects to '%s'", from, url->name);
     return 0;
 }
 
-int kist_client_get(struct kist_registry *reg, const struct kist_url *start, struct kist_http_request *request,
-                    struct kist_http_head *head, enum kist_http_fault *fault, bool *left, struct kist_error *err)
+int kist_client_get(struct kist_registry *reg, const struct kist_url *start,
+                    struct kist_http_request *request, struct kist_http_head *head,
+                    enum kist_http_fault *fault, bool *left, struct kist_error *err)
 {
     KIST_AUTO(url) struct kist_url url = KIST_URL_INIT;
     const char *token = request->token;
@@ -70,8 +73,8 @@ int kist_client_get(struct kist_registry *reg, const struct kist_url *start, str
         }
         *fault = KIST_HTTP_FINAL;
         if (hops == MAX_REDIRECTS) {
-            rc = kist_error_set(err, KIST_E_NETWORK, "'%s' redirects more than %d times, perhaps in a loop", start->name,
-                                MAX_REDIRECTS);
+            rc = kist_error_set(err, KIST_E_NETWORK, "'%s' redirects more than %d times, perhaps in a loop",
+                                start->name, MAX_REDIRECTS);
             break;
         }
         rc = redirect(reg, &url, head, err);
@@ -84,17 +87,19 @@ static int registry_url(const struct kist_registry *reg, bool plain, const char 
                         struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_HEADER);
-    int rc = kist_buf_printf(&text, err, "%s://%s/v2/%s/%s", plain ? "http" : "https", reg->server, reg->path, path);
+    int rc = kist_buf_printf(&text, err, "%s://%s/v2/%s/%s", plain ? "http" : "https", reg->server, reg->path,
+                             path);
 
     return rc < 0 ? rc : kist_url_set(url, kist_buf_text(&text), err);
 }
 
 /*
- * A GET of something of the repository. As long as nothing has answered yet, a host that may speak plain HTTP is asked so when
- * it does not take TLS; what answers settles it.
+ * A GET of something of the repository. As long as nothing has answered yet, a host that may speak plain HTTP
+ * is asked so when it does not take TLS; what answers settles it.
  */
 static int get_settling(struct kist_registry *reg, const char *path, struct kist_http_request *request,
-                        struct kist_http_head *head, enum kist_http_fault *fault, bool *left, struct kist_error *err)
+                        struct kist_http_head *head, enum kist_http_fault *fault, bool *left,
+                        struct kist_error *err)
 {
     KIST_AUTO(url) struct kist_url url = KIST_URL_INIT;
     int rc = registry_url(reg, reg->plain, path, &url, err);
@@ -105,6 +110,7 @@ static int get_settling(struct kist_registry *reg, const char *path, struct kist
     reg->plain_allowed = kist_url_is_loopback(&url) || is_insecure(reg, &url);
     rc = kist_client_get(reg, &url, request, head, fault, left, err);
     if (rc < 0 && *fault == KIST_HTTP_NOT_TLS && !reg->plain && reg->plain_allowed && !reg->settled) {
+        kist_log(KIST_LOG_DEBUG, "trying plain HTTP: %s", err ? err->message : "no TLS");
         rc = registry_url(reg, true, path, &url, err);
         if (rc < 0) {
             *fault = KIST_HTTP_FINAL;
@@ -123,8 +129,9 @@ static bool passes(int status)
 }
 
 /* The error for an answer that is not 2xx. */
-static int refuse(const struct kist_registry *reg, const struct kist_exchange *x, const struct kist_http_head *head,
-                  bool left, const struct kist_buf *answer, struct kist_attempt *attempt, struct kist_error *err)
+static int refuse(const struct kist_registry *reg, const struct kist_exchange *x,
+                  const struct kist_http_head *head, bool left, const struct kist_buf *answer,
+                  struct kist_attempt *attempt, struct kist_error *err)
 {
     char message[KIST_ANSWER_TEXT_MAX];
     int code = KIST_E_FAIL;
@@ -135,8 +142,8 @@ static int refuse(const struct kist_registry *reg, const struct kist_exchange *x
     }
     (void)kist_answer_message(message, answer);
     if (head->status == 404) {
-        return kist_error_set(err, KIST_E_NOT_FOUND, "%s not found at '%s'%s%s", x->what, reg->host, message[0] ? ": " : "",
-                              message);
+        return kist_error_set(err, KIST_E_NOT_FOUND, "%s not found at '%s'%s%s", x->what, reg->host,
+                              message[0] ? ": " : "", message);
     }
     /* a content network refuses a link whose time has run out: the registry gives another */
     if (passes(head->status) || (left && (head->status == 401 || head->status == 403))) {
@@ -147,13 +154,17 @@ static int refuse(const struct kist_registry *reg, const struct kist_exchange *x
                           message[0] ? ": " : "", message);
 }
 
-int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x, struct kist_attempt *attempt,
-                        struct kist_error *err)
+int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x,
+                        struct kist_attempt *attempt, struct kist_error *err)
 {
     KIST_AUTO(http_head) struct kist_http_head head;
     KIST_AUTO(buf) struct kist_buf answer = KIST_BUF_INIT(KIST_MAX_ANSWER);
-    struct kist_http_request request = {.accept = x->accept, .from = x->from, .begin = x->begin, .body = x->body,
-                                        .arg = x->arg, .answer = &answer};
+    struct kist_http_request request = {.accept = x->accept,
+                                        .from = x->from,
+                                        .begin = x->begin,
+                                        .body = x->body,
+                                        .arg = x->arg,
+                                        .answer = &answer};
     enum kist_http_fault fault = KIST_HTTP_FINAL;
     bool left = false;
     int rc = 0;
@@ -170,7 +181,7 @@ int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x
     }
     attempt->status = head.status;
     if (rc < 0) {
-        attempt->again = fault != KIST_HTTP_FINAL;
+        attempt->again = fault != KIST_HTTP_FINAL && rc == KIST_E_NETWORK;
         return rc;
     }
     return head.status >= 200 && head.status < 300 ? 0 : refuse(reg, x, &head, left, &answer, attempt, err);
@@ -188,7 +199,8 @@ int kist_client_wait(struct kist_registry *reg, unsigned failures, const struct 
     if (attempt->after_ms > 0) {
         wait = KIST_MIN(attempt->after_ms, (uint64_t)MAX_RETRY_AFTER_MS);
     }
-    kist_log(KIST_LOG_INFO, "%s; next try in %llu ms", err ? err->message : "failed", (unsigned long long)wait);
+    kist_log(KIST_LOG_INFO, "%s; next try in %llu ms", err ? err->message : "failed",
+             (unsigned long long)wait);
     end = port_clock_monotonic() + wait;
     for (uint64_t now = port_clock_monotonic(); now < end; now = port_clock_monotonic()) {
         if (reg->settings.stop && reg->settings.stop(reg->settings.stop_arg)) {
@@ -204,7 +216,7 @@ void kist_client_give_up(unsigned failures, struct kist_error *err)
     size_t used = err ? strlen(err->message) : 0;
 
     if (err) {
-        (void)!kist_str_format(err->message + used, sizeof(err->message) - used, " (given up after %u %s)", failures,
-                               failures == 1 ? "try" : "tries");
+        (void)!kist_str_format(err->message + used, sizeof(err->message) - used, " (given up after %u %s)",
+                               failures, failures == 1 ? "try" : "tries");
     }
 }

@@ -1,4 +1,5 @@
-/* One repository of one host, and how a request to it is made: scheme, redirects, authentication, second tries. */
+/* One repository of one host, and how a request to it is made: scheme, redirects, authentication, second
+ * tries. */
 #ifndef KIST_REGISTRY_CLIENT_H
 #define KIST_REGISTRY_CLIENT_H
 
@@ -11,14 +12,14 @@ struct kist_registry {
     struct kist_http *http;
     unsigned tries;
     uint64_t connect_ms, backoff_ms;
-    char host[KIST_REFERENCE_HOST_MAX]; /* as the reference has it, for messages */
-    char path[KIST_REFERENCE_PATH_MAX]; /* the repository, as the registry knows it */
-    char name[KIST_REFERENCE_PATH_MAX]; /* ... and as people read it */
+    char host[KIST_REFERENCE_HOST_MAX];   /* as the reference has it, for messages */
+    char path[KIST_REFERENCE_PATH_MAX];   /* the repository, as the registry knows it */
+    char name[KIST_REFERENCE_PATH_MAX];   /* ... and as people read it */
     char server[KIST_REFERENCE_HOST_MAX]; /* "registry-1.docker.io": who is really asked */
-    bool plain;                         /* plain HTTP is spoken */
+    bool plain;                           /* plain HTTP is spoken */
     bool plain_allowed;
-    bool settled;                       /* plain is no longer to be found out */
-    char *token;                        /* bearer token in use, or NULL */
+    bool settled; /* plain is no longer to be found out */
+    char *token;  /* bearer token in use, or NULL */
 };
 
 /* A request for something of the repository. begin and body are as in kist_http_request. */
@@ -40,11 +41,11 @@ struct kist_attempt {
 };
 
 /*
- * Once, through whatever redirects and authentication it takes. 0: a 2xx answer came, whole. Otherwise the error, final or
- * not as attempt says.
+ * Once, through whatever redirects and authentication it takes. 0: a 2xx answer came, whole. Otherwise the
+ * error, final or not as attempt says.
  */
-int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x, struct kist_attempt *attempt,
-                        struct kist_error *err) KIST_CHECKED;
+int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x,
+                        struct kist_attempt *attempt, struct kist_error *err) KIST_CHECKED;
 
 /* Waits before the next try after failures in a row (from 1 on). KIST_E_INTERRUPTED when stop said so. */
 int kist_client_wait(struct kist_registry *reg, unsigned failures, const struct kist_attempt *attempt,
@@ -53,9 +54,10 @@ int kist_client_wait(struct kist_registry *reg, unsigned failures, const struct 
 /* Ends a row of failures: adds their number to the message. */
 void kist_client_give_up(unsigned failures, struct kist_error *err);
 
-/* A GET that follows redirects. start's host, and no other, is shown the token. *left: whether another host answered. */
-int kist_client_get(struct kist_registry *reg, const struct kist_url *start, struct kist_http_request *request,
-                    struct kist_http_head *head, enum kist_http_fault *fault, bool *left, struct kist_error *err)
-    KIST_CHECKED;
+/* A GET that follows redirects. start's host, and no other, is shown the token. *left: whether another host
+ * answered. */
+int kist_client_get(struct kist_registry *reg, const struct kist_url *start,
+                    struct kist_http_request *request, struct kist_http_head *head,
+                    enum kist_http_fault *fault, bool *left, struct kist_error *err) KIST_CHECKED;
 
 #endif

@@ -29,11 +29,11 @@ struct kist_http {
     const struct kist_http_request *request;
     struct kist_http_head *head;
     struct kist_error *err;
-    int rc;             /* what ended it from our side */
-    bool passing;       /* ... and may not the next time */
+    int rc;       /* what ended it from our side */
+    bool passing; /* ... and may not the next time */
     bool connected;
-    bool dropping;      /* enough of a body that nobody wants */
-    uint64_t last;      /* when the connection last gave a sign of life */
+    bool dropping; /* enough of a body that nobody wants */
+    uint64_t last; /* when the connection last gave a sign of life */
 };
 
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
@@ -127,6 +127,7 @@ static CURLcode set_constants(struct kist_http *h)
 
 #define SET(option, value) (code = code ? code : curl_easy_setopt(e, option, value))
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* a name that does not resolve must not hold up who wants to stop */
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -150,7 +151,8 @@ static CURLcode set_constants(struct kist_http *h)
     return code;
 }
 
-static CURLcode set_request(struct kist_http *h, const struct kist_http_request *q, struct curl_slist *headers)
+static CURLcode set_request(struct kist_http *h, const struct kist_http_request *q,
+                            struct curl_slist *headers)
 {
     long verify = q->insecure ? 0 : 1;
     char range[32] = "";
@@ -210,14 +212,16 @@ int kist_http_open(struct kist_http **out, const struct kist_http_settings *sett
     (void)pthread_once(&global_once, global_init);
     if (!h || global_result != CURLE_OK) {
         free(h);
-        return global_result ? kist_error_set(err, KIST_E_FAIL, "the HTTP library does not start (%d)", (int)global_result)
+        return global_result ? kist_error_set(err, KIST_E_FAIL, "the HTTP library does not start (%d)",
+                                              (int)global_result)
                              : kist_error_nomem(err);
     }
     h->settings = settings;
     h->ca_file = settings->ca_file ? settings->ca_file : find_ca_file();
     h->multi = curl_multi_init();
     h->easy = curl_easy_init();
-    if (!h->multi || !h->easy || curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS) != CURLM_OK ||
+    if (!h->multi || !h->easy ||
+        curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS) != CURLM_OK ||
         set_constants(h) != CURLE_OK) {
         kist_http_close(h);
         return kist_error_nomem(err);
@@ -261,8 +265,9 @@ static CURLcode run(struct kist_http *h)
             return CURLE_ABORTED_BY_CALLBACK;
         }
         if (stalled(h)) {
-            h->rc = kist_error_set(h->err, KIST_E_NETWORK, "'%s' sent nothing for %llu s", h->request->url->name,
-                                   (unsigned long long)(h->settings->stall_ms + 999) / 1000);
+            h->rc =
+                kist_error_set(h->err, KIST_E_NETWORK, "'%s' sent nothing for %llu s", h->request->url->name,
+                               (unsigned long long)(h->settings->stall_ms + 999) / 1000);
             h->passing = true;
             return CURLE_OPERATION_TIMEDOUT;
         }
@@ -280,12 +285,13 @@ static int network_fault(struct kist_http *h, CURLcode code)
     char words[CURL_ERROR_SIZE];
     long sys_errno = 0;
 
-    if (code == CURLE_COULDNT_CONNECT && curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &sys_errno) == CURLE_OK &&
-        sys_errno != 0) {
+    if (code == CURLE_COULDNT_CONNECT &&
+        curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &sys_errno) == CURLE_OK && sys_errno != 0) {
         return kist_error_sys(h->err, KIST_E_NETWORK, (int)sys_errno, "cannot reach '%s'", name);
     }
     (void)kist_str_printable(words, sizeof(words), h->words);
-    if (words[0] == '\0' && !kist_str_format(words, sizeof(words), "error %d of the HTTP library", (int)code)) {
+    if (words[0] == '\0' &&
+        !kist_str_format(words, sizeof(words), "error %d of the HTTP library", (int)code)) {
         words[0] = '\0';
     }
     if (h->head->status != 0) {

@@ -121,7 +121,8 @@ static void take_retry_after(struct kist_http_head *h, const char *value, int64_
     h->retry_after_ms = KIST_MIN(wait, (uint64_t)MAX_SECONDS) * 1000;
 }
 
-static int take_field(struct kist_http_head *h, const char *name, char *value, int64_t now, struct kist_error *err)
+static int take_field(struct kist_http_head *h, const char *name, char *value, int64_t now,
+                      struct kist_error *err)
 {
     if (strcasecmp(name, "content-length") == 0) {
         h->has_length = kist_str_u64(value, INT64_MAX, &h->length);
@@ -146,12 +147,14 @@ static int take_field(struct kist_http_head *h, const char *name, char *value, i
     return 0;
 }
 
-int kist_http_head_line(struct kist_http_head *h, const char *line, size_t len, int64_t now, struct kist_error *err)
+int kist_http_head_line(struct kist_http_head *h, const char *line, size_t len, int64_t now,
+                        struct kist_error *err)
 {
     char text[KIST_MAX_HEADER + 1], *value;
 
     if (len > KIST_MAX_HEADER) {
-        return kist_error_set(err, KIST_E_CORRUPT, "a header line of %zu bytes, more than %u", len, KIST_MAX_HEADER);
+        return kist_error_set(err, KIST_E_CORRUPT, "a header line of %zu bytes, more than %u", len,
+                              KIST_MAX_HEADER);
     }
     memcpy(text, line, len);
     while (len > 0 && strchr(" \t\r\n", text[len - 1])) {

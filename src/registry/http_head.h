@@ -6,14 +6,14 @@
 #include "image/digest.h"
 
 struct kist_http_head {
-    int status;              /* 0: no response yet */
-    bool chunked;            /* the body says itself where it ends */
-    bool has_length;         /* length: Content-Length */
-    bool has_range;          /* range_first: where a part of the content starts (Content-Range) */
-    bool has_total;          /* range_total: bytes of the whole content (Content-Range) */
+    int status;      /* 0: no response yet */
+    bool chunked;    /* the body says itself where it ends */
+    bool has_length; /* length: Content-Length */
+    bool has_range;  /* range_first: where a part of the content starts (Content-Range) */
+    bool has_total;  /* range_total: bytes of the whole content (Content-Range) */
     uint64_t length, range_first, range_total;
-    uint64_t retry_after_ms; /* 0: not said */
-    char content_type[128];  /* without parameters; "" where absent or too long */
+    uint64_t retry_after_ms;                   /* 0: not said */
+    char content_type[128];                    /* without parameters; "" where absent or too long */
     char content_digest[KIST_DIGEST_TEXT_MAX]; /* Docker-Content-Digest; "" where absent or too long */
     struct kist_buf location;
     struct kist_buf challenges; /* the WWW-Authenticate values, joined by ", " */
@@ -26,10 +26,11 @@ void kist_http_head_release(struct kist_http_head *h);
 void kist_http_head_auto(struct kist_http_head *h);
 
 /*
- * One line as received, with or without its line end; a status line forgets everything before it. now: seconds since 1970, for a
- * Retry-After that is a date. KIST_E_CORRUPT: longer than KIST_MAX_HEADER. Unknown and malformed fields are passed over.
+ * One line as received, with or without its line end; a status line forgets everything before it. now:
+ * seconds since 1970, for a Retry-After that is a date. KIST_E_CORRUPT: longer than KIST_MAX_HEADER. Unknown
+ * and malformed fields are passed over.
  */
-int kist_http_head_line(struct kist_http_head *h, const char *line, size_t len, int64_t now, struct kist_error *err)
-    KIST_CHECKED;
+int kist_http_head_line(struct kist_http_head *h, const char *line, size_t len, int64_t now,
+                        struct kist_error *err) KIST_CHECKED;
 
 #endif

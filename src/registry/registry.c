@@ -16,9 +16,10 @@
 #define HUB_HOST "docker.io"
 #define HUB_SERVER "registry-1.docker.io"
 
-/* Schema 1 is refused when read, but has to be asked for: the answer then tells why the image cannot be had. */
-#define ACCEPT_MANIFESTS                                                                                               \
-    KIST_MEDIA_OCI_INDEX ", " KIST_MEDIA_OCI_MANIFEST ", " KIST_MEDIA_DOCKER_LIST ", " KIST_MEDIA_DOCKER_MANIFEST      \
+/* Schema 1 is refused when read, but asked for: the answer then tells why the image cannot be had. */
+#define ACCEPT_MANIFESTS                                                                                     \
+    KIST_MEDIA_OCI_INDEX ", " KIST_MEDIA_OCI_MANIFEST ", " KIST_MEDIA_DOCKER_LIST                            \
+                         ", " KIST_MEDIA_DOCKER_MANIFEST                                                     \
                          ", application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5, */*;q=0.1"
 
 static bool set_names(struct kist_registry *reg, const struct kist_reference *r)
@@ -27,7 +28,8 @@ static bool set_names(struct kist_registry *reg, const struct kist_reference *r)
     bool hub = strcmp(r->host, HUB_HOST) == 0;
 
     (void)kist_reference_repository(repository, r);
-    return kist_str_copy(reg->host, sizeof(reg->host), r->host) && kist_str_copy(reg->path, sizeof(reg->path), r->path) &&
+    return kist_str_copy(reg->host, sizeof(reg->host), r->host) &&
+           kist_str_copy(reg->path, sizeof(reg->path), r->path) &&
            kist_str_copy(reg->server, sizeof(reg->server), hub ? HUB_SERVER : r->host) &&
            kist_str_copy(reg->name, sizeof(reg->name), hub ? repository : r->path);
 }
@@ -115,8 +117,8 @@ static int check_digest(struct fetch *f, const char *tag_or_digest, struct kist_
     if (kist_str_starts(want, "sha256:") && strcmp(want, got) != 0) {
         char shown[KIST_DIGEST_TEXT_MAX];
 
-        return kist_error_set(err, KIST_E_CORRUPT, "the manifest of %s has the wrong digest: %s, not %s", f->what, got,
-                              kist_str_printable(shown, sizeof(shown), want));
+        return kist_error_set(err, KIST_E_CORRUPT, "the manifest of %s has the wrong digest: %s, not %s",
+                              f->what, got, kist_str_printable(shown, sizeof(shown), want));
     }
     return 0;
 }
@@ -141,14 +143,18 @@ static int fetch_manifest(struct kist_registry *reg, const struct kist_exchange 
     }
 }
 
-int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest, struct kist_registry_document *doc,
-                           struct kist_error *err)
+int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest,
+                           struct kist_registry_document *doc, struct kist_error *err)
 {
     char path[64 + KIST_REFERENCE_TAG_MAX], what[KIST_REFERENCE_PATH_MAX + KIST_REFERENCE_TAG_MAX + 8];
     bool digest = strchr(tag_or_digest, ':') != NULL;
     struct fetch fetch = {.doc = doc, .what = what};
-    struct kist_exchange x = {.path = path, .what = what, .accept = ACCEPT_MANIFESTS, .begin = fetch_begin,
-                              .body = fetch_body, .arg = &fetch};
+    struct kist_exchange x = {.path = path,
+                              .what = what,
+                              .accept = ACCEPT_MANIFESTS,
+                              .begin = fetch_begin,
+                              .body = fetch_body,
+                              .arg = &fetch};
     int rc;
 
     memset(doc, 0, sizeof(*doc));

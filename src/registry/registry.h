@@ -1,6 +1,7 @@
 /*
- * How a registry is spoken to (OCI distribution spec 1.1, Docker registry HTTP API V2, Docker token authentication).
- * Knows nothing of the store. One struct kist_registry is used by one thread at a time; several may be open side by side.
+ * How a registry is spoken to (OCI distribution spec 1.1, Docker registry HTTP API V2, Docker token
+ * authentication). Knows nothing of the store. One struct kist_registry is used by one thread at a time;
+ * several may be open side by side.
  */
 #ifndef KIST_REGISTRY_REGISTRY_H
 #define KIST_REGISTRY_REGISTRY_H
@@ -13,46 +14,52 @@
 #include "image/reference.h"
 
 struct kist_registry_options {
-    const struct kist_strv *insecure; /* "host[:port]": plain HTTP allowed, certificates not verified; loopback hosts always may use plain HTTP */
-    const char *ca_file;              /* PEM bundle; NULL: the usual places are tried */
-    const char *proxy;                /* NULL: HTTP(S)_PROXY and NO_PROXY of the environment, as curl has them */
-    unsigned tries;                   /* how often a request is made before it is given up; 0: 5 */
-    uint64_t connect_ms;              /* 0: 15 s */
-    uint64_t stall_ms;                /* no byte for so long is a dropped connection; 0: 30 s */
-    uint64_t backoff_ms;              /* before the second try, doubling up to 30 s; 0: 500 ms. Retry-After wins, up to 60 s */
-    bool (*stop)(void *arg);          /* asked often; true: KIST_E_INTERRUPTED. May be NULL */
+    /* "host[:port]", without a port every one: plain HTTP allowed, certificates not verified. Loopback hosts
+     * may always use plain HTTP. */
+    const struct kist_strv *insecure;
+    const char *ca_file; /* PEM bundle; NULL: the usual places are tried */
+    const char *proxy;   /* NULL: HTTP(S)_PROXY and NO_PROXY of the environment, as curl has them */
+    unsigned tries; /* how often in a row a request fails, bringing nothing, before it is given up; 0: 5 */
+    uint64_t connect_ms; /* 0: 15 s */
+    uint64_t stall_ms;   /* no byte for so long is a dropped connection; 0: 30 s */
+    uint64_t
+        backoff_ms; /* before the second try, doubling up to 30 s; 0: 500 ms. Retry-After wins, up to 60 s */
+    bool (*stop)(void *arg); /* asked often; true: KIST_E_INTERRUPTED. May be NULL */
     void *stop_arg;
 };
 
 struct kist_registry;
 
-/* For one repository of one host, as r names them; options and what they point to must outlive it. No connection yet. */
+/* For one repository of one host, as r names them; options and what they point to must outlive it. No
+ * connection yet. */
 int kist_registry_open(struct kist_registry **out, const struct kist_reference *r,
                        const struct kist_registry_options *options, struct kist_error *err) KIST_CHECKED;
 void kist_registry_close(struct kist_registry *reg);
 
 struct kist_registry_document {
-    struct kist_buf body;  /* byte for byte, at most KIST_MAX_MANIFEST */
-    char media_type[128];  /* Content-Type, without parameters */
+    struct kist_buf body;      /* byte for byte, at most KIST_MAX_MANIFEST */
+    char media_type[128];      /* Content-Type, without parameters */
     struct kist_digest digest; /* of body; equal to the one asked for, if one was */
 };
 
 /*
- * A manifest or index by tag or by "sha256:..." digest. KIST_E_NOT_FOUND: no such tag or repository; KIST_E_AUTH; KIST_E_NETWORK;
- * KIST_E_TLS; KIST_E_CORRUPT: body's digest is not the one asked for, or the body is too large.
+ * A manifest or index by tag or by "sha256:..." digest. KIST_E_NOT_FOUND: no such tag or repository;
+ * KIST_E_AUTH; KIST_E_NETWORK; KIST_E_TLS; KIST_E_CORRUPT: body's digest is not the one asked for or the one
+ * the server names, or the body is too large. After an error there is nothing to release.
  */
-int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest, struct kist_registry_document *doc,
-                           struct kist_error *err) KIST_CHECKED;
+int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest,
+                           struct kist_registry_document *doc, struct kist_error *err) KIST_CHECKED;
 void kist_registry_document_release(struct kist_registry_document *doc);
 
 /*
- * A blob's bytes into sink, in order, each byte once; a dropped or stalled connection goes on with a Range request at the byte
- * reached, a server that ignores Range is read again from its start and what sink has is skipped. Exactly size bytes are
- * delivered (more or fewer from the server: KIST_E_CORRUPT). sink's finish is not called. An error of sink ends it and is returned as it is.
- * The digest is the caller's to check, in the stream. Cross-host redirects never carry credentials; at most 5 redirects.
- * received, when not NULL, grows by every body byte that came over the network.
+ * A blob's bytes into sink, in order, each byte once; a dropped or stalled connection goes on with a Range
+ * request at the byte reached, a server that ignores Range is read again from its start and what sink has is
+ * skipped. Exactly size bytes are delivered (more or fewer from the server: KIST_E_CORRUPT). sink's finish is
+ * not called. An error of sink ends it and is returned as it is. The digest is the caller's to check, in the
+ * stream. Cross-host redirects never carry credentials; at most 5 redirects. received, when not NULL, grows
+ * by every body byte that came over the network.
  */
-int kist_registry_blob(struct kist_registry *reg, const struct kist_digest *digest, uint64_t size, struct kist_sink *sink,
-                       uint64_t *received, struct kist_error *err) KIST_CHECKED;
+int kist_registry_blob(struct kist_registry *reg, const struct kist_digest *digest, uint64_t size,
+                       struct kist_sink *sink, uint64_t *received, struct kist_error *err) KIST_CHECKED;
 
 #endif

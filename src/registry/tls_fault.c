@@ -29,7 +29,8 @@ static const char *certificate_cause(const char *words, const char *ca_file)
         {"has expired", "its certificate has expired"},
         {"in the future", "its certificate is not valid yet"},
         {"revoked", "its certificate was revoked"},
-        {"trusted CA", "its certificate is signed by an authority that this device does not trust (see 'tls.ca')"},
+        {"trusted CA",
+         "its certificate is signed by an authority that this device does not trust (see 'tls.ca')"},
         {"CA cert", "the CA bundle cannot be read"},
     };
 
@@ -37,7 +38,8 @@ static const char *certificate_cause(const char *words, const char *ca_file)
         if (strstr(words, causes[i].word)) {
             bool trust = strstr(words, "trusted CA") && !ca_file;
 
-            return trust ? "this device has no CA bundle to trust its certificate by (see 'tls.ca')" : causes[i].cause;
+            return trust ? "this device has no CA bundle to trust its certificate by (see 'tls.ca')"
+                         : causes[i].cause;
         }
     }
     return NULL;
@@ -63,23 +65,26 @@ int kist_tls_fault_certificate(const struct kist_url *url, const char *words, co
 
 int kist_tls_fault_handshake(const struct kist_url *url, const char *words, struct kist_error *err)
 {
-    /* mbedTLS is built without its table of error texts (include/mbedtls/ssl.h) */
+    /* mbedTLS is built without its table of error texts (include/mbedtls/ssl.h); curl's -1 is a failed read
+     * or write */
     static const struct {
         const char *code, *cause;
+        enum kist_err result;
     } causes[] = {
-        {"-0x7200", "it does not speak TLS"},
-        {"-0x7780", "it broke the TLS handshake off"},
-        {"-0x7280", "it closed the connection during the TLS handshake"},
-        {"-0x0050", "it closed the connection during the TLS handshake"},
-        {"-0x6E80", "it offers no TLS version from 1.2 on"},
+        {"(-0x7200)", "it does not speak TLS (see 'registry.insecure' for plain HTTP)", KIST_E_TLS},
+        {"(-0x7780)", "it broke the handshake off", KIST_E_TLS},
+        {"(-0x6E80)", "it offers no TLS version from 1.2 on", KIST_E_TLS},
+        {"(-0x7280)", "it closed the connection", KIST_E_NETWORK},
+        {"(-0x0001)", "the connection was lost", KIST_E_NETWORK},
     };
     char shown[256];
-    const char *cause = kist_str_printable(shown, sizeof(shown), words);
 
     for (size_t i = 0; i < KIST_COUNT(causes); i++) {
         if (strstr(words, causes[i].code)) {
-            cause = causes[i].cause;
+            return kist_error_set(err, causes[i].result, "no TLS connection to '%s': %s", url->name,
+                                  causes[i].cause);
         }
     }
-    return kist_error_set(err, KIST_E_TLS, "no TLS connection to '%s': %s", url->name, cause);
+    return kist_error_set(err, KIST_E_TLS, "no TLS connection to '%s': %s", url->name,
+                          kist_str_printable(shown, sizeof(shown), words));
 }

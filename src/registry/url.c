@@ -17,7 +17,8 @@ static int malformed(struct kist_error *err, CURLUcode code)
 static bool take_part(CURLU *url, CURLUPart part, char *dst, size_t size)
 {
     char *text = NULL;
-    bool good = curl_url_get(url, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK && kist_str_copy(dst, size, text);
+    bool good =
+        curl_url_get(url, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK && kist_str_copy(dst, size, text);
 
     curl_free(text);
     return good;
@@ -31,16 +32,17 @@ static int set_from(struct kist_url *u, CURLU *url, struct kist_error *err)
     char *text = NULL;
     bool good = take_part(url, CURLUPART_SCHEME, scheme, sizeof(scheme)) &&
                 take_part(url, CURLUPART_HOST, new.host, sizeof(new.host)) &&
-                take_part(url, CURLUPART_PORT, port, sizeof(port)) && kist_str_u64(port, 65535, &number) && number > 0;
+                take_part(url, CURLUPART_PORT, port, sizeof(port)) && kist_str_u64(port, 65535, &number) &&
+                number > 0;
 
-    new.https = good && strcmp(scheme, "https") == 0;
+    new.https = good &&strcmp(scheme, "https") == 0;
     new.port = (unsigned)number;
     if (good && new.port == (new.https ? 443U : 80U)) {
         good = kist_str_copy(new.name, sizeof(new.name), new.host);
     } else if (good) {
         good = kist_str_format(new.name, sizeof(new.name), "%s:%u", new.host, new.port);
     }
-    if (!good || (!new.https && strcmp(scheme, "http") != 0)) {
+    if (!good || (!new.https &&strcmp(scheme, "http") != 0)) {
         return malformed(err, CURLUE_MALFORMED_INPUT);
     }
     if (curl_url_get(url, CURLUPART_URL, &text, 0) != CURLUE_OK) {

@@ -13,10 +13,14 @@ struct kist_url {
     bool https;
     char host[KIST_REFERENCE_HOST_MAX]; /* "example.com", "[::1]" */
     unsigned port;                      /* always set */
-    char name[KIST_REFERENCE_HOST_MAX + 8]; /* host, with the port where it is not the scheme's: for messages */
+    char name[KIST_REFERENCE_HOST_MAX +
+              8]; /* host, with the port where it is not the scheme's: for messages */
 };
 
-#define KIST_URL_INIT {.text = NULL}
+#define KIST_URL_INIT                                                                                        \
+    {                                                                                                        \
+        .text = NULL                                                                                         \
+    }
 
 /* Replaces u. KIST_E_FAIL for what is no http or https URL, or carries a user name. */
 int kist_url_set(struct kist_url *u, const char *text, struct kist_error *err) KIST_CHECKED;

@@ -34,7 +34,8 @@ static void read_head(const char *text, size_t size)
         text += len;
         size -= len;
     }
-    if (head.status < 0 || head.status > 999 || (head.has_range && head.has_total && head.range_first >= head.range_total)) {
+    if (head.status < 0 || head.status > 999 ||
+        (head.has_range && head.has_total && head.range_first >= head.range_total)) {
         abort();
     }
     read_challenge(kist_buf_text(&head.challenges));

@@ -34,8 +34,8 @@ static void check_platform(const char *text)
     struct kist_error err;
 
     if (kist_platform_parse(&p, text, &err) == 0 &&
-        (kist_platform_parse(&second, kist_platform_text(whole, &p), &err) < 0 || !kist_platform_equal(&p, &second) ||
-         kist_platform_rank(&p, &second, true) != 0)) {
+        (kist_platform_parse(&second, kist_platform_text(whole, &p), &err) < 0 ||
+         !kist_platform_equal(&p, &second) || kist_platform_rank(&p, &second, true) != 0)) {
         abort();
     }
 }

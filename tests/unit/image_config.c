@@ -14,11 +14,15 @@ static int parse(struct kist_config *c, const char *text, struct kist_error *err
 TEST(reads_everything)
 {
     static const char text[] =
-        "{\"created\":\"2024-01-31T12:00:00.5Z\",\"architecture\":\"arm\",\"variant\":\"v7\",\"os\":\"linux\","
+        "{\"created\":\"2024-01-31T12:00:00.5Z\",\"architecture\":\"arm\",\"variant\":\"v7\",\"os\":"
+        "\"linux\","
         "\"config\":{\"User\":\"app:1\",\"WorkingDir\":\"/srv\",\"StopSignal\":\"SIGINT\","
-        "\"Env\":[\"PATH=/bin\",\"A=b=c\"],\"Entrypoint\":[\"/init\",\"\"],\"Cmd\":null,\"Shell\":[\"/bin/ash\",\"-c\"],"
-        "\"Volumes\":{\"/data\":{},\"/log\":null},\"ExposedPorts\":{\"80/tcp\":{}},\"Labels\":{\"a\":\"b\",\"c\":\"\",\"d\":5},"
-        "\"Healthcheck\":{\"Test\":[\"NONE\"]}},\"history\":[{}],\"rootfs\":{\"type\":\"layers\",\"diff_ids\":["
+        "\"Env\":[\"PATH=/bin\",\"A=b=c\"],\"Entrypoint\":[\"/init\",\"\"],\"Cmd\":null,\"Shell\":[\"/bin/"
+        "ash\",\"-c\"],"
+        "\"Volumes\":{\"/data\":{},\"/log\":null},\"ExposedPorts\":{\"80/"
+        "tcp\":{}},\"Labels\":{\"a\":\"b\",\"c\":\"\",\"d\":5},"
+        "\"Healthcheck\":{\"Test\":[\"NONE\"]}},\"history\":[{}],\"rootfs\":{\"type\":\"layers\",\"diff_"
+        "ids\":["
         "\"sha256:" HEX "\",\"sha256:" HEX "\"]}}";
     KIST_AUTO(config) struct kist_config c = {0};
     struct kist_error err = {0};

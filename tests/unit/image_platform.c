@@ -7,16 +7,26 @@ TEST(reads_platforms_as_people_write_them)
     static const struct {
         const char *text, *normal;
     } rows[] = {
-        {"linux/amd64", "linux/amd64"},       {"amd64", "linux/amd64"},
-        {"x86_64", "linux/amd64"},            {"linux/x86-64", "linux/amd64"},
-        {"linux/amd64/v1", "linux/amd64"},    {"linux/amd64/v3", "linux/amd64/v3"},
-        {"arm64", "linux/arm64"},             {"aarch64", "linux/arm64"},
-        {"linux/arm64/v8", "linux/arm64"},    {"linux/arm64/8", "linux/arm64"},
-        {"linux/arm64/v9", "linux/arm64/v9"}, {"arm", "linux/arm/v7"},
-        {"linux/arm/7", "linux/arm/v7"},      {"linux/arm/V6", "linux/arm/v6"},
-        {"armhf", "linux/arm/v7"},            {"armel", "linux/arm/v6"},
-        {"armv6l", "linux/arm/v6"},           {"Linux/ARM/v5", "linux/arm/v5"},
-        {"i686", "linux/386"},                {"macos/arm64", "darwin/arm64"},
+        {"linux/amd64", "linux/amd64"},
+        {"amd64", "linux/amd64"},
+        {"x86_64", "linux/amd64"},
+        {"linux/x86-64", "linux/amd64"},
+        {"linux/amd64/v1", "linux/amd64"},
+        {"linux/amd64/v3", "linux/amd64/v3"},
+        {"arm64", "linux/arm64"},
+        {"aarch64", "linux/arm64"},
+        {"linux/arm64/v8", "linux/arm64"},
+        {"linux/arm64/8", "linux/arm64"},
+        {"linux/arm64/v9", "linux/arm64/v9"},
+        {"arm", "linux/arm/v7"},
+        {"linux/arm/7", "linux/arm/v7"},
+        {"linux/arm/V6", "linux/arm/v6"},
+        {"armhf", "linux/arm/v7"},
+        {"armel", "linux/arm/v6"},
+        {"armv6l", "linux/arm/v6"},
+        {"Linux/ARM/v5", "linux/arm/v5"},
+        {"i686", "linux/386"},
+        {"macos/arm64", "darwin/arm64"},
         {"linux/riscv64", "linux/riscv64"},
     };
 
@@ -34,9 +44,20 @@ TEST(reads_platforms_as_people_write_them)
 TEST(refuses_what_is_no_platform)
 {
     static const char *const rows[] = {
-        "",           "/",          "linux/",       "linux//v7", "/arm",          "linux/arm/v7/x", "linux/arm v7", "linux",
-        "vax",        "plan10/arm", "linux/amd46",  "linux/\x1b[1m",
-        "linux/amd64/variantvariantvariant", "linux/an-architecture-with-a-name-beyond-all-bounds",
+        "",
+        "/",
+        "linux/",
+        "linux//v7",
+        "/arm",
+        "linux/arm/v7/x",
+        "linux/arm v7",
+        "linux",
+        "vax",
+        "plan10/arm",
+        "linux/amd46",
+        "linux/\x1b[1m",
+        "linux/amd64/variantvariantvariant",
+        "linux/an-architecture-with-a-name-beyond-all-bounds",
     };
 
     for (size_t i = 0; i < KIST_COUNT(rows); i++) {
@@ -104,9 +125,9 @@ TEST(ranks_in_fallback_order)
         {"linux/amd64", {"amd64"}, false},
         {"linux/amd64/v3", {"amd64/v3", "amd64/v2", "amd64"}, false},
     };
-    static const char *const all[] = {"386",    "amd64",  "amd64/v2", "amd64/v3", "amd64/v4", "arm/v5",     "arm/v6",
-                                      "arm/v7", "arm/v8", "arm64",    "arm64/v9", "arm64/v8.1", "arm64/v8.5",
-                                      "arm64/v8.9", "riscv64"};
+    static const char *const all[] = {"386",      "amd64",      "amd64/v2",   "amd64/v3",   "amd64/v4",
+                                      "arm/v5",   "arm/v6",     "arm/v7",     "arm/v8",     "arm64",
+                                      "arm64/v9", "arm64/v8.1", "arm64/v8.5", "arm64/v8.9", "riscv64"};
 
     for (size_t i = 0; i < KIST_COUNT(rows); i++) {
         int last = -1;

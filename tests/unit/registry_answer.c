@@ -16,7 +16,9 @@ TEST(finds_the_message)
     static const struct {
         const char *body, *message;
     } rows[] = {
-        {"{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"manifest unknown\"},{\"message\":\"b\"}]}", "manifest unknown"},
+        {"{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"manifest "
+         "unknown\"},{\"message\":\"b\"}]}",
+         "manifest unknown"},
         {"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"\"}]}", "DENIED"},
         {"{\"details\":\"incorrect username or password\"}", "incorrect username or password"},
         {"{\"message\":\"Not Found\"}", "Not Found"},

@@ -8,20 +8,25 @@ TEST(reads_challenges)
         const char *text, *realm, *service, *scope;
         bool basic;
     } rows[] = {
-        {"Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",scope=\"repository:library/alpine:pull\"",
+        {"Bearer "
+         "realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",scope=\"repository:library/"
+         "alpine:pull\"",
          "https://auth.docker.io/token", "registry.docker.io", "repository:library/alpine:pull", false},
         {"bearer REALM=\"https://a/\"", "https://a/", "", "", false},
         {"Bearer realm = \"https://a/\" ,\tservice =\"b\"", "https://a/", "b", "", false},
         {"Basic realm=\"x\", Bearer realm=\"https://a/\", service=\"b\"", "https://a/", "b", "", true},
         {"Bearer realm=\"https://a/\", Basic realm=\"x\"", "https://a/", "", "", true},
-        {"Bearer realm=\"https://a/\", Bearer realm=\"https://b/\",service=\"b\"", "https://a/", "", "", false},
+        {"Bearer realm=\"https://a/\", Bearer realm=\"https://b/\",service=\"b\"", "https://a/", "", "",
+         false},
         {"Negotiate, Bearer realm=\"https://a/\"", "https://a/", "", "", false},
         {"Negotiate YWJjZA==, Bearer realm=\"https://a/\"", "https://a/", "", "", false},
         {"NTLM abc/def+~._-=, Basic", "", "", "", true},
-        {"Digest realm=\"a, Bearer realm=\\\"https://evil/\\\"\", nonce=x, Bearer realm=\"https://a/\"", "https://a/", "", "", false},
+        {"Digest realm=\"a, Bearer realm=\\\"https://evil/\\\"\", nonce=x, Bearer realm=\"https://a/\"",
+         "https://a/", "", "", false},
         {"Bearer realm=\"a\\\"b\\\\c\"", "a\"b\\c", "", "", false},
         {"Bearer realm=https://a/token,service=b", "https://a/token", "b", "", false},
-        {"Bearer realm=\"https://a/\",error=\"insufficient_scope\",realm=\"https://b/\"", "https://a/", "", "", false},
+        {"Bearer realm=\"https://a/\",error=\"insufficient_scope\",realm=\"https://b/\"", "https://a/", "",
+         "", false},
         {",, Bearer realm=\"https://a/\",, ,", "https://a/", "", "", false},
         {"Basic realm=\"\"", "", "", "", true},
         {"Bearer realm=", "", "", "", false}, /* a token68 that ends in padding */
@@ -44,8 +49,14 @@ TEST(reads_challenges)
 TEST(refuses_what_breaks_the_grammar)
 {
     static const char *const rows[] = {
-        "Bearer realm=\"https://a/",  "Bearer realm=,x=",    "Bearer realm=\"a\" service=\"b\"", "Bearer realm=\"a\\",
-        "\"Bearer\" realm=\"a\"",     "Bearer/1 realm=\"a\"", "=x",                               "Bearer realm=\"a\"x",
+        "Bearer realm=\"https://a/",
+        "Bearer realm=,x=",
+        "Bearer realm=\"a\" service=\"b\"",
+        "Bearer realm=\"a\\",
+        "\"Bearer\" realm=\"a\"",
+        "Bearer/1 realm=\"a\"",
+        "=x",
+        "Bearer realm=\"a\"x",
         "Bearer (comment) realm=\"a\"",
     };
 

@@ -39,8 +39,9 @@ TEST(takes_urls_apart)
 
 TEST(refuses_urls)
 {
-    static const char *const rows[] = {"",          "example.com/x",      "ftp://example.com/", "file:///etc/passwd",
-                                       "https://",  "https://u:p@host/x", "https://host:0/",    "https://host:65536/"};
+    static const char *const rows[] = {
+        "",         "example.com/x",      "ftp://example.com/", "file:///etc/passwd",
+        "https://", "https://u:p@host/x", "https://host:0/",    "https://host:65536/"};
 
     for (size_t i = 0; i < KIST_COUNT(rows); i++) {
         KIST_AUTO(url) struct kist_url u = KIST_URL_INIT;
@@ -111,8 +112,9 @@ TEST(finds_itself_in_lists)
         const char *url;
         bool in;
     } rows[] = {
-        {"http://plain.example/", true},       {"https://PLAIN.example:99/", true}, {"https://port.example:5000/", true},
-        {"https://port.example/", false},      {"https://[::1]:5000/", true},       {"https://x.plain.example/", false},
+        {"http://plain.example/", true},       {"https://PLAIN.example:99/", true},
+        {"https://port.example:5000/", true},  {"https://port.example/", false},
+        {"https://[::1]:5000/", true},         {"https://x.plain.example/", false},
         {"https://plain.example.org/", false},
     };
 
