@@ -18,9 +18,10 @@
 /*
  * The streams, in the order in which the index lists their chunks:
  *
- *   OPS      the recipe's opcodes; its chunks may lie anywhere, most lie between data blocks of the squashfs
- * part RUNS     where the file data is that the recipe names; in the tail IMPLIED  paths of implied
- * directories, parents first, as varint length, bytes; in the tail
+ *   OPS      the recipe's opcodes; its chunks may lie anywhere, most lie between data blocks of the squashfs part
+ *   RUNS     where the file data is that the recipe names; in the tail
+ *   IMPLIED  paths of implied directories, a directory before what is in it, names by their bytes, as varint length,
+ *            bytes; in the tail
  */
 enum kist_layer_stream { KIST_LAYER_OPS, KIST_LAYER_RUNS, KIST_LAYER_IMPLIED, KIST_LAYER_STREAMS };
 

@@ -93,7 +93,10 @@ struct kist_layer_entry {
     size_t xattr_count;
 };
 
-/* Calls each for all entries, a directory before what is in it, names in byte order. Non-zero from each ends it. */
+/*
+ * Calls each for all entries, a directory before what is in it, names in byte order. Non-zero from each ends it and is
+ * returned. each may read from l.
+ */
 int kist_layer_list(struct kist_layer *l, int (*each)(void *arg, const struct kist_layer_entry *e, struct kist_error *err),
                     void *arg, struct kist_error *err) KIST_CHECKED;
 /*
@@ -105,7 +108,10 @@ int kist_layer_find(struct kist_layer *l, const char *path,
                     struct kist_error *err) KIST_CHECKED;
 /* The contents of the plain file at path (as listed), into sink, with its finish. KIST_E_NOT_FOUND. */
 int kist_layer_read(struct kist_layer *l, const char *path, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
-/* Calls each for the paths of the implied directories, parents first, "" (the root) included. Cheap: no tree walk. */
+/*
+ * Calls each for the paths of the implied directories in the order of kist_layer_list, "" (the root) included. Non-zero from
+ * each ends it and is returned. Cheap: no tree walk.
+ */
 int kist_layer_implied(struct kist_layer *l, int (*each)(void *arg, const char *path, struct kist_error *err), void *arg,
                        struct kist_error *err) KIST_CHECKED;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "layer/implied.h"
 #include "layer/ingest.h"
 #include "layer/tables.h"
 
@@ -163,33 +164,6 @@ struct kist_sink *kist_layer_writer_sink(struct kist_layer_writer *w)
     return kist_tar_sink(w->tar);
 }
 
-static int write_implied(struct kist_layer_writer *w, struct kist_error *err)
-{
-    KIST_AUTO(buf) struct kist_buf path = KIST_BUF_INIT(KIST_MAX_PATH);
-
-    for (uint32_t i = 0; i < w->tree.name_count; i++) {
-        int rc;
-
-        if ((w->tree.names[i].flags & KIST_TREE_DEAD) ||
-            !(kist_tree_inode_of(&w->tree, i)->flags & KIST_TREE_IMPLIED)) {
-            continue;
-        }
-        rc = kist_tree_path(&w->tree, i, &path, err);
-        if (rc == 0) {
-            rc = kist_chunks_reserve(&w->chunks, KIST_LAYER_VARINT_MAX, err);
-        }
-        if (rc == 0) {
-            kist_chunks_varint(&w->chunks, path.len);
-            rc = kist_chunks_add(&w->chunks, path.data, path.len, err);
-        }
-        if (rc < 0) {
-            return rc;
-        }
-        w->trailer.implied++;
-    }
-    return 0;
-}
-
 /* RUNS, IMPLIED, the index, padding. */
 static int write_tail(struct kist_layer_writer *w, struct kist_error *err)
 {
@@ -199,7 +173,7 @@ static int write_tail(struct kist_layer_writer *w, struct kist_error *err)
         rc = kist_chunks_next(&w->chunks, KIST_LAYER_IMPLIED, err);
     }
     if (rc == 0) {
-        rc = write_implied(w, err);
+        rc = kist_implied_write(&w->tree, &w->chunks, &w->trailer.implied, err);
     }
     if (rc == 0) {
         rc = kist_chunks_finish(&w->chunks, err);
