@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-int kist_base64_encode(struct kist_buf *out, const void *data, size_t len, struct kist_error *err) KIST_CHECKED;
+int kist_base64_encode(struct kist_buf *out, const void *data, size_t len,
+                       struct kist_error *err) KIST_CHECKED;
 /* Whole text, padding optional, no white space; KIST_E_CORRUPT on anything else. */
 int kist_base64_decode(struct kist_buf *out, const char *text, struct kist_error *err) KIST_CHECKED;
 

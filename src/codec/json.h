@@ -1,4 +1,7 @@
-/* JSON texts from outside through cJSON, with caps on size and depth (KIST_MAX_JSON_DEPTH), and typed getters. */
+/*
+ * JSON texts from outside through cJSON, with caps on depth and number of values (KIST_MAX_JSON_...), and
+ * typed getters.
+ */
 #ifndef KIST_CODEC_JSON_H
 #define KIST_CODEC_JSON_H
 
@@ -8,10 +11,12 @@
 #include "base/buf.h"
 
 /*
- * One JSON value in the whole of text; cJSON_Delete what is returned in *out. what names the text in messages
- * ("manifest", "config"). KIST_E_CORRUPT with the byte offset where it is not JSON, too deep, or has a NUL in it.
+ * One JSON value in the whole of text; cJSON_Delete what is returned in *out. what names the text in
+ * messages ("manifest", "config"). KIST_E_CORRUPT with the byte offset where it is not JSON, too deep, or
+ * has a NUL in it (a byte, or \u0000 in a string).
  */
-int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what, struct kist_error *err) KIST_CHECKED;
+int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what,
+                    struct kist_error *err) KIST_CHECKED;
 
 /* KIST_AUTO(json) cJSON *root = NULL; */
 void kist_json_auto(cJSON **root);
@@ -25,7 +30,8 @@ bool kist_json_bool(const cJSON *object, const char *name, bool otherwise);
 bool kist_json_u64(const cJSON *object, const char *name, uint64_t *value);
 
 /* Writers that report out of memory: each adds a member to object. */
-int kist_json_put_string(cJSON *object, const char *name, const char *value, struct kist_error *err) KIST_CHECKED;
+int kist_json_put_string(cJSON *object, const char *name, const char *value,
+                         struct kist_error *err) KIST_CHECKED;
 int kist_json_put_u64(cJSON *object, const char *name, uint64_t value, struct kist_error *err) KIST_CHECKED;
 int kist_json_put_bool(cJSON *object, const char *name, bool value, struct kist_error *err) KIST_CHECKED;
 /* Takes ownership of value always; NULL means the making of it ran out of memory. */
@@ -34,6 +40,7 @@ int kist_json_put(cJSON *object, const char *name, cJSON *value, struct kist_err
 int kist_json_append(cJSON *array, cJSON *value, struct kist_error *err) KIST_CHECKED;
 
 /* Text of value, compact or indented by pretty, appended to out. */
-int kist_json_print(const cJSON *value, bool pretty, struct kist_buf *out, struct kist_error *err) KIST_CHECKED;
+int kist_json_print(const cJSON *value, bool pretty, struct kist_buf *out,
+                    struct kist_error *err) KIST_CHECKED;
 
 #endif

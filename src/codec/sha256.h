@@ -8,7 +8,7 @@
 
 struct kist_sha256 {
     uint32_t state[8];
-    uint64_t length; /* bytes hashed so far */
+    uint64_t length;         /* bytes hashed so far */
     unsigned char block[64]; /* the length % 64 bytes not yet hashed */
 };
 
@@ -22,11 +22,12 @@ struct kist_sha256_sink {
     struct kist_sink sink;
     struct kist_sink *next;
     struct kist_sha256 hash;
-    uint64_t bytes; /* passed so far */
-    uint64_t limit; /* KIST_E_CORRUPT at the first byte past it */
+    uint64_t bytes;   /* passed so far */
+    uint64_t limit;   /* KIST_E_CORRUPT at the first byte past it */
     const char *what; /* names the stream in messages; the caller's memory */
 };
 
-void kist_sha256_sink_init(struct kist_sha256_sink *s, struct kist_sink *next, uint64_t limit, const char *what);
+void kist_sha256_sink_init(struct kist_sha256_sink *s, struct kist_sink *next, uint64_t limit,
+                           const char *what);
 
 #endif
