@@ -66,67 +66,63 @@ static int rank(const struct kist_image *image, const struct kist_reference *ref
     return want ? kist_platform_rank(want, &image->platform, true) : 0;
 }
 
-static int not_found(const struct kist_image_list *list, const struct kist_reference *ref, const char *text,
-                     const struct kist_platform *want, struct kist_error *err)
-{
-    char familiar[KIST_REFERENCE_TEXT_MAX], wanted[KIST_PLATFORM_TEXT_MAX], kept[KIST_PLATFORM_TEXT_MAX];
-
-    (void)kist_reference_familiar(familiar, ref);
-    for (size_t i = 0; want && i < list->n; i++) {
-        if (rank(&list->v[i], ref, text, NULL) == 0) {
-            return kist_error_set(err, KIST_E_NOT_FOUND, "image '%s' is kept for %s, not for %s", familiar,
-                                  kist_platform_text(kept, &list->v[i].platform),
-                                  kist_platform_text(wanted, want));
-        }
-    }
-    return kist_error_set(err, KIST_E_NOT_FOUND, "no such image: '%s'", familiar);
-}
-
+/* 1 and *found, 0: no such name, KIST_E_NOT_FOUND: the name is there, but for other platforms. */
 static int find_name(const struct kist_image_list *list, const struct kist_reference *ref,
                      const struct kist_platform *want, const struct kist_image **found,
                      struct kist_error *err)
 {
-    char text[KIST_REFERENCE_TEXT_MAX];
+    char text[KIST_REFERENCE_TEXT_MAX], wanted[KIST_PLATFORM_TEXT_MAX], kept[KIST_PLATFORM_TEXT_MAX];
+    const struct kist_image *other = NULL;
     int best = -1;
 
     (void)kist_reference_text(text, ref);
-    *found = NULL;
     for (size_t i = 0; i < list->n; i++) {
         int fit = rank(&list->v[i], ref, text, want);
 
         if (fit >= 0 && (best < 0 || fit < best)) {
             best = fit;
             *found = &list->v[i];
+        } else if (want && !other && rank(&list->v[i], ref, text, NULL) == 0) {
+            other = &list->v[i];
         }
     }
-    return *found ? 0 : not_found(list, ref, text, want, err);
+    if (*found || !other) {
+        return *found ? 1 : 0;
+    }
+    return kist_error_set(err, KIST_E_NOT_FOUND, "image '%s' is kept for %s, not for %s",
+                          kist_reference_familiar(text, ref), kist_platform_text(kept, &other->platform),
+                          kist_platform_text(wanted, want));
 }
 
 int kist_image_list_match(const struct kist_image_list *list, const char *text,
                           const struct kist_platform *want, const struct kist_image **found, bool *by_id,
                           struct kist_error *err)
 {
+    char shown[KIST_REFERENCE_TEXT_MAX];
     struct kist_reference ref;
     bool sure;
     const char *id = id_of(text, &sure);
-    int rc = 0, named;
+    int rc = 0, parsed = -1;
 
     *found = NULL;
-    *by_id = id != NULL && sure;
-    if (*by_id) {
+    *by_id = false;
+    (void)kist_str_printable(shown, sizeof(shown), text);
+    if (!id || !sure) {
+        /* a name wins over the beginning of an ID that reads the same */
+        parsed = kist_reference_parse(&ref, text, err);
+        rc = parsed == 0 ? find_name(list, &ref, want, found, err) : 0;
+        if (parsed == 0) {
+            (void)kist_reference_familiar(shown, &ref);
+        }
+    }
+    if (rc == 0 && id) {
         rc = find_id(list, id, found, err);
-        return rc == 0 ? kist_error_set(err, KIST_E_NOT_FOUND, "no such image: '%s'", text) : rc < 0 ? rc : 0;
-    }
-    /* a name wins over the beginning of an ID that reads the same */
-    named = kist_reference_parse(&ref, text, err);
-    if (named == 0) {
-        named = find_name(list, &ref, want, found, err);
-    }
-    if (named < 0 && id) {
-        rc = find_id(list, id, found, rc < 0 ? NULL : err);
         *by_id = rc != 0;
     }
-    return rc < 0 ? rc : *found ? 0 : named;
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    return !id && parsed < 0 ? parsed : kist_error_set(err, KIST_E_NOT_FOUND, "no such image: '%s'", shown);
 }
 
 int kist_image_list_find(const struct kist_image_list *list, const char *text,

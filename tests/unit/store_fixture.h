@@ -62,9 +62,11 @@ static inline void fixture_reopen(struct fixture *f)
 /* <root>/<name> */
 static inline const char *fixture_path(const struct fixture *f, const char *name)
 {
-    static char path[512];
+    static char paths[2][512]; /* two, for calls that take two */
+    static unsigned turn;
+    char *path = paths[turn++ % 2];
 
-    if (!kist_str_format(path, sizeof(path), "%s/%s", f->root, name)) {
+    if (!kist_str_format(path, sizeof(paths[0]), "%s/%s", f->root, name)) {
         abort();
     }
     return path;
