@@ -1,0 +1,195 @@
+#include "cmd/creating.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "cmd/pulling.h"
+#include "container/image_file.h"
+#include "port/capability.h"
+#include "port/seccomp.h"
+#include "port/system.h"
+
+/* The image chosen, with all that making a container reads of it. */
+struct chosen {
+    struct kist_store *store;
+    struct kist_image_list list;
+    const struct kist_image *image; /* in list */
+    struct kist_config config;
+    struct kist_layer **layers; /* open, the base first */
+    size_t layer_count;
+};
+
+static void release_chosen(struct chosen *c)
+{
+    for (size_t i = 0; i < c->layer_count; i++) {
+        kist_layer_close(c->layers[i]);
+    }
+    free(c->layers);
+    kist_config_release(&c->config);
+    kist_image_list_release(&c->list);
+}
+
+static int find_kept(struct kist_app *app, const struct kist_creating_options *o, const char *name, struct chosen *c,
+                     struct kist_error *err)
+{
+    struct kist_platform want;
+    bool aarch32;
+    int rc = kist_pulling_platform(app, o->platform, &want, &aarch32, err);
+
+    kist_image_list_release(&c->list);
+    if (rc == 0) {
+        rc = kist_app_store(app, true, &c->store, err);
+    }
+    if (rc == 0) {
+        rc = kist_store_images(c->store, &c->list, err);
+    }
+    return rc == 0 ? kist_image_list_find(&c->list, name, &want, &c->image, err) : rc;
+}
+
+static int pull(struct kist_app *app, const struct kist_creating_options *o, const char *name, struct kist_error *err)
+{
+    struct kist_pull_plan plan;
+    int rc = kist_pulling(app, name, o->platform, o->quiet ? "none" : o->progress, false, &plan, err);
+
+    kist_pull_plan_release(&plan);
+    return rc;
+}
+
+static int choose(struct kist_app *app, const struct kist_creating_options *o, const char *name, struct chosen *c,
+                  struct kist_error *err)
+{
+    const char *policy = o->pull ? o->pull : "missing";
+    bool always = strcmp(policy, "always") == 0, never = strcmp(policy, "never") == 0;
+    int rc;
+
+    if (!always && !never && strcmp(policy, "missing") != 0) {
+        return kist_error_set(err, KIST_E_USAGE, "pull must be always, missing or never, not '%s'", policy);
+    }
+    rc = always ? pull(app, o, name, err) : 0;
+    if (rc == 0) {
+        rc = find_kept(app, o, name, c, err);
+    }
+    if (rc == KIST_E_NOT_FOUND && !always && !never) {
+        (void)(o->quiet || fprintf(stderr, "Unable to find image '%s' locally\n", name));
+        rc = pull(app, o, name, err);
+        if (rc == 0) {
+            rc = find_kept(app, o, name, c, err);
+        }
+    }
+    return rc;
+}
+
+static int open_chosen(struct chosen *c, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONFIG);
+    int rc = kist_store_blob(c->store, &c->image->config, &text, err);
+
+    if (rc == 0) {
+        rc = kist_config_parse(&c->config, kist_buf_text(&text), text.len, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    c->layers = calloc(c->image->layer_count + 1, sizeof(struct kist_layer *));
+    if (!c->layers) {
+        return kist_error_nomem(err);
+    }
+    for (size_t i = 0; rc == 0 && i < c->image->layer_count; i++) {
+        struct port_file *file;
+
+        rc = kist_store_layer_open(c->store, &c->image->diff_ids[i], &file, err);
+        if (rc == 0) {
+            rc = kist_layer_open(&c->layers[i], file, err);
+        }
+        c->layer_count += rc == 0;
+    }
+    return rc;
+}
+
+static int network_of(const char *text, enum kist_network *network, struct kist_error *err)
+{
+    if (!text || strcmp(text, "none") == 0) {
+        *network = KIST_NETWORK_NONE;
+    } else if (strcmp(text, "host") == 0) {
+        *network = KIST_NETWORK_HOST;
+    } else {
+        return kist_error_set(err, KIST_E_USAGE, "network must be none or host, not '%s'", text);
+    }
+    return 0;
+}
+
+/* The options as the command line gave them, with the words behind the image. */
+static int complete_options(const struct kist_creating_options *o, char **words, struct kist_run_options *spec,
+                            struct kist_error *err)
+{
+    int rc;
+
+    *spec = o->spec;
+    spec->command = (struct kist_strv){.v = NULL};
+    rc = network_of(o->network, &spec->network, err);
+    for (; rc == 0 && *words; words++) {
+        rc = kist_strv_add(&spec->command, *words, err);
+    }
+    return rc;
+}
+
+static int generate(const struct chosen *c, const struct kist_run_options *spec, const char *id, cJSON **config,
+                    struct kist_error *err)
+{
+    struct kist_image_layers layers = {.v = c->layers, .n = c->layer_count};
+    struct kist_spec_context context = {.id = id, .read_file = kist_image_file_reader, .read_file_arg = &layers};
+    struct port_system system;
+    int rc = port_system_get(&system, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    context.host_name = system.hostname;
+    context.kernel = system.kernel;
+    context.capabilities = port_capability_bounding();
+    context.seccomp = port_seccomp_available();
+    return kist_spec_generate(config, &c->config, spec, &context, err);
+}
+
+int kist_creating(struct kist_app *app, const struct kist_creating_options *o, int count, char **operands,
+                  char id[KIST_CONTAINER_ID_MAX], struct kist_error *err)
+{
+    KIST_AUTO(json) cJSON *config = NULL;
+    struct chosen c = {.store = NULL};
+    struct kist_run_options spec;
+    int rc = complete_options(o, operands + 1, &spec, err);
+
+    (void)count;
+    if (rc == 0) {
+        rc = choose(app, o, operands[0], &c, err);
+    }
+    if (rc == 0) {
+        rc = open_chosen(&c, err);
+    }
+    if (rc == 0) {
+        rc = kist_container_id_make(id, err);
+    }
+    if (rc == 0) {
+        rc = generate(&c, &spec, id, &config, err);
+    }
+    if (rc == 0) {
+        struct kist_engine engine = {.store = c.store};
+        struct kist_container_new made = {
+            .id = id,
+            .name = o->name,
+            .image = &c.image->config,
+            .image_name = operands[0],
+            .diff_ids = c.image->diff_ids,
+            .diff_id_count = c.image->layer_count,
+            .config = config,
+            .transient = o->transient,
+        };
+
+        rc = kist_container_create(&engine, &made, err);
+    }
+    kist_strv_release(&spec.command);
+    release_chosen(&c);
+    return rc;
+}
