@@ -2,11 +2,10 @@
 
 #include "layer/inodes.h"
 
-static int write_inodes(struct kist_tables *t, struct kist_order *order, struct kist_meta meta[2],
-                        struct kist_error *err)
+static int write_inodes(struct kist_tables *t, struct kist_meta meta[2], struct kist_error *err)
 {
     struct kist_inodes w = {
-        .order = order, .contents = t->contents, .inodes = &meta[0], .directories = &meta[1]};
+        .order = t->order, .contents = t->contents, .inodes = &meta[0], .directories = &meta[1]};
     struct kist_squashfs_super *s = t->super;
     const struct kist_tree_inode *root;
     int rc;
@@ -24,25 +23,21 @@ static int write_inodes(struct kist_tables *t, struct kist_order *order, struct 
     }
     root = kist_tree_inode_of(t->tree, KIST_TREE_ROOT);
     s->root = (uint64_t)root->block << 16 | root->offset;
-    s->inodes = order->inodes;
+    s->inodes = t->order->inodes;
     s->directory_table = t->out->position;
     return kist_out_write(t->out, meta[1].memory.data, meta[1].memory.len, err);
 }
 
 static int write_tree(struct kist_tables *t, struct kist_error *err)
 {
-    struct kist_order order;
     struct kist_meta meta[2];
-    int rc = kist_order_init(&order, t->tree, t->xattrs, err);
+    int rc;
 
     kist_meta_init(&meta[0], t->compressor, t->out, false);
     kist_meta_init(&meta[1], t->compressor, NULL, false);
-    if (rc == 0) {
-        rc = write_inodes(t, &order, meta, err);
-    }
+    rc = write_inodes(t, meta, err);
     kist_meta_release(&meta[0]);
     kist_meta_release(&meta[1]);
-    kist_order_release(&order);
     return rc;
 }
 

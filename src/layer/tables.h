@@ -5,14 +5,14 @@
 #include "layer/contents.h"
 #include "layer/ids.h"
 #include "layer/meta.h"
-#include "layer/tree.h"
-#include "layer/xattrs.h"
+#include "layer/order.h"
 
 struct kist_tables {
     struct kist_tree *tree;
-    struct kist_contents *contents;
-    struct kist_ids *ids;
-    struct kist_xattrs *xattrs;
+    const struct kist_order *order;
+    const struct kist_contents *contents;
+    const struct kist_ids *ids;
+    const struct kist_xattrs *xattrs;
     struct kist_compressor *compressor;
     struct kist_out *out;
     struct kist_squashfs_super *super; /* gets all positions and counts but bytes_used */

@@ -24,6 +24,7 @@ struct kist_layer_writer {
     struct kist_tree tree;
     struct kist_ids ids;
     struct kist_xattrs xattrs;
+    struct kist_order order;
     struct kist_ingest ingest;
     struct kist_squashfs_super super;
     unsigned char super_bytes[KIST_SQUASHFS_SUPER_SIZE];
@@ -35,6 +36,7 @@ static int write_squashfs(struct kist_layer_writer *w, struct kist_error *err)
 {
     struct kist_tables tables = {
         .tree = &w->tree,
+        .order = &w->order,
         .contents = &w->contents,
         .ids = &w->ids,
         .xattrs = &w->xattrs,
@@ -42,8 +44,11 @@ static int write_squashfs(struct kist_layer_writer *w, struct kist_error *err)
         .out = &w->out,
         .super = &w->super,
     };
-    int rc = kist_tables_write(&tables, err);
+    int rc = kist_order_init(&w->order, &w->tree, &w->xattrs, err);
 
+    if (rc == 0) {
+        rc = kist_tables_write(&tables, err);
+    }
     w->super.bytes_used = w->out.position;
     if (rc == 0) {
         rc = kist_out_pad(&w->out, KIST_SQUASHFS_PAD, err);
@@ -59,6 +64,20 @@ static int write_squashfs(struct kist_layer_writer *w, struct kist_error *err)
     return 0;
 }
 
+/* RUNS and IMPLIED. */
+static int write_streams(struct kist_layer_writer *w, struct kist_error *err)
+{
+    int rc = kist_contents_save(&w->contents, &w->chunks, err);
+
+    if (rc == 0) {
+        rc = kist_chunks_next(&w->chunks, KIST_LAYER_IMPLIED, err);
+    }
+    if (rc == 0) {
+        rc = kist_implied_write(&w->tree, &w->order, &w->chunks, &w->trailer.implied, err);
+    }
+    return rc < 0 ? rc : kist_chunks_finish(&w->chunks, err);
+}
+
 static int finish(void *arg, struct kist_error *err)
 {
     struct kist_layer_writer *w = KIST_CONTAINER_OF(arg, struct kist_layer_writer, ingest);
@@ -70,7 +89,10 @@ static int finish(void *arg, struct kist_error *err)
     if (rc == 0) {
         rc = kist_contents_finish(&w->contents, err);
     }
-    return rc < 0 ? rc : write_squashfs(w, err);
+    if (rc == 0) {
+        rc = write_squashfs(w, err);
+    }
+    return rc < 0 ? rc : write_streams(w, err);
 }
 
 static const struct kist_tar_handler handler = {
@@ -154,6 +176,7 @@ void kist_layer_writer_free(struct kist_layer_writer *w)
     kist_xattrs_release(&w->xattrs);
     kist_ids_release(&w->ids);
     kist_tree_release(&w->tree);
+    kist_order_release(&w->order);
     kist_ingest_release(&w->ingest);
     kist_out_release(&w->out);
     free(w);
@@ -164,24 +187,12 @@ struct kist_sink *kist_layer_writer_sink(struct kist_layer_writer *w)
     return kist_tar_sink(w->tar);
 }
 
-/* RUNS, IMPLIED, the index, padding. */
-static int write_tail(struct kist_layer_writer *w, struct kist_error *err)
+static int write_index(struct kist_layer_writer *w, struct kist_error *err)
 {
-    int rc = kist_contents_save(&w->contents, &w->chunks, err);
+    int rc;
 
-    if (rc == 0) {
-        rc = kist_chunks_next(&w->chunks, KIST_LAYER_IMPLIED, err);
-    }
-    if (rc == 0) {
-        rc = kist_implied_write(&w->tree, &w->chunks, &w->trailer.implied, err);
-    }
-    if (rc == 0) {
-        rc = kist_chunks_finish(&w->chunks, err);
-    }
     w->trailer.index = w->out.position;
-    if (rc == 0) {
-        rc = kist_out_write(&w->out, w->chunks.index.data, w->chunks.index.len, err);
-    }
+    rc = kist_out_write(&w->out, w->chunks.index.data, w->chunks.index.len, err);
     if (rc == 0) {
         rc = kist_out_pad(&w->out, KIST_LAYER_ALIGN, err);
     }
@@ -211,7 +222,7 @@ int kist_layer_writer_seal(struct kist_layer_writer *w, const struct kist_digest
                            struct kist_layer_info *info, struct kist_error *err)
 {
     unsigned char bytes[KIST_LAYER_TRAILER_SIZE];
-    int rc = write_tail(w, err);
+    int rc = write_index(w, err);
 
     if (rc < 0) {
         return rc;
