@@ -7,6 +7,7 @@
 #include "cmd/cmd.h"
 
 void kist_help_program(FILE *out);
+/* called: the name the user gave it, which may be an alias. */
 void kist_help_command(FILE *out, const struct kist_command *command, const char *called);
 
 #endif
