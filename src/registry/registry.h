@@ -22,8 +22,7 @@ struct kist_registry_options {
     unsigned tries; /* how often in a row a request fails, bringing nothing, before it is given up; 0: 5 */
     uint64_t connect_ms; /* 0: 15 s */
     uint64_t stall_ms;   /* no byte for so long is a dropped connection; 0: 30 s */
-    uint64_t
-        backoff_ms; /* before the second try, doubling up to 30 s; 0: 500 ms. Retry-After wins, up to 60 s */
+    uint64_t backoff_ms; /* before the next try, doubling up to 30 s; 0: 500 ms. Retry-After (to 60 s) wins */
     bool (*stop)(void *arg); /* asked often; true: KIST_E_INTERRUPTED. May be NULL */
     void *stop_arg;
 };
