@@ -316,6 +316,7 @@ static int explain(struct kist_http *h, CURLcode code, enum kist_http_fault *fau
     case CURLE_SSL_CONNECT_ERROR:
         *fault = KIST_HTTP_NOT_TLS;
         return kist_tls_fault_handshake(h->request->url, h->words, h->err);
+    case CURLE_COULDNT_RESOLVE_HOST: /* plain HTTP may go through a proxy that can */
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:
     case CURLE_GOT_NOTHING:
