@@ -16,7 +16,7 @@ struct kist_layer_options {
     int level;           /* 0: the compressor's default here (zstd 3, gzip 6) */
     unsigned workers;    /* threads that compress blocks beside the caller's; 0: all in the caller's */
     uint32_t max_inodes; /* 0: KIST_MAX_LAYER_INODES */
-    uint64_t max_names;  /* bytes of names, link targets and xattrs; 0: KIST_MAX_LAYER_NAMES */
+    uint64_t max_names;  /* bytes of names, link targets, xattrs and block lists; 0: KIST_MAX_LAYER_NAMES */
     uint64_t max_bytes;  /* of the layer file; 0: no limit. KIST_E_NO_SPACE before the byte past it is written */
 };
 
@@ -40,9 +40,13 @@ int kist_layer_writer_new(struct kist_layer_writer **out, struct port_file *file
                           const struct kist_layer_options *options, struct kist_error *err) KIST_CHECKED;
 /* NULL is nothing. Stops the workers. */
 void kist_layer_writer_free(struct kist_layer_writer *w);
-/* The stage that takes the tar. Its finish writes the tables; then the caller, knowing the diff ID, seals. */
+/*
+ * The stage that takes the tar. Its finish writes all but the end; then the caller, knowing the diff ID, seals. What cannot be
+ * kept is KIST_E_CORRUPT (a name or link that leads out of the layer or nowhere), KIST_E_UNSUPPORTED (too many owners) or
+ * KIST_E_NO_SPACE (past a maximum of the options).
+ */
 struct kist_sink *kist_layer_writer_sink(struct kist_layer_writer *w);
-/* After finish: writes recipe, trailer and superblock; diff_id goes into the trailer. */
+/* After finish: writes index, trailer and superblock; diff_id goes into the trailer. */
 int kist_layer_writer_seal(struct kist_layer_writer *w, const struct kist_digest *diff_id,
                            struct kist_layer_info *info, struct kist_error *err) KIST_CHECKED;
 
@@ -91,6 +95,7 @@ struct kist_layer_entry {
     bool opaque;          /* a directory that hides the one below */
     const struct kist_layer_xattr *xattrs; /* opaque's own not among them */
     size_t xattr_count;
+    uint64_t place; /* for kist_layer_read_entry */
 };
 
 /*
@@ -108,6 +113,9 @@ int kist_layer_find(struct kist_layer *l, const char *path,
                     struct kist_error *err) KIST_CHECKED;
 /* The contents of the plain file at path (as listed), into sink, with its finish. KIST_E_NOT_FOUND. */
 int kist_layer_read(struct kist_layer *l, const char *path, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
+/* The same for an entry that kist_layer_list or kist_layer_find has brought, without a lookup. */
+int kist_layer_read_entry(struct kist_layer *l, const struct kist_layer_entry *e, struct kist_sink *sink,
+                          struct kist_error *err) KIST_CHECKED;
 /*
  * Calls each for the paths of the implied directories in the order of kist_layer_list, "" (the root) included. Non-zero from
  * each ends it and is returned. Cheap: no tree walk.

@@ -104,18 +104,20 @@ int kist_read_fragment(struct kist_layer *l, uint32_t index, const unsigned char
 /* ---- inodes (read_inode.c, read_xattr.c) ---- */
 
 struct kist_read_inode {
-    unsigned type; /* enum kist_squashfs_type, the plain one also of an extended inode */
-    uint32_t mode; /* 07777 */
+    uint64_t place; /* its reference */
+    unsigned type;  /* enum kist_squashfs_type, the plain one also of an extended inode */
+    uint32_t mode;  /* 07777 */
     uint32_t uid, gid;
     uint32_t mtime;
     uint32_t number;
     uint32_t links;
-    uint32_t xattr;  /* set of xattrs, or KIST_SQUASHFS_NO_XATTR */
-    uint32_t device; /* as Linux encodes it */
-    uint64_t size;   /* of a file; of a symlink's target; of a directory's listing */
-    uint64_t start;  /* of a file: its first block; of a directory: its listing's reference */
+    uint32_t xattr;   /* set of xattrs, or KIST_SQUASHFS_NO_XATTR */
+    uint32_t device;  /* as Linux encodes it */
+    uint32_t indexed; /* of a directory: entries of its index */
+    uint64_t size;    /* of a file; of a symlink's target; of a directory's listing */
+    uint64_t start;   /* of a file: its first block; of a directory: its listing's reference */
     uint32_t fragment, fragment_offset; /* of a file */
-    struct kist_read_cursor tail;       /* a symlink's target, a file's size words */
+    struct kist_read_cursor tail;       /* a symlink's target, a file's size words, a directory's index */
 };
 
 int kist_read_inode(struct kist_layer *l, uint64_t reference, struct kist_read_inode *inode,
@@ -154,6 +156,9 @@ struct kist_read_name {
 
 int kist_read_dir_open(struct kist_layer *l, struct kist_read_dir *dir, const struct kist_read_inode *inode,
                        struct kist_error *err) KIST_CHECKED;
+/* By the directory's index, passes over names that come before this one, just opened as it is. */
+int kist_read_dir_skip(struct kist_layer *l, struct kist_read_dir *dir, const struct kist_read_inode *inode,
+                       const char *name, size_t len, struct kist_error *err) KIST_CHECKED;
 /* 1 and the next name, or 0 at the end. */
 int kist_read_dir_next(struct kist_layer *l, struct kist_read_dir *dir, struct kist_read_name *name,
                        struct kist_error *err) KIST_CHECKED;
@@ -175,6 +180,10 @@ void kist_read_entry_release(struct kist_read_entry *e);
 /* All but path and implied. */
 int kist_read_entry_fill(struct kist_layer *l, struct kist_read_entry *e, const struct kist_read_inode *inode,
                          struct kist_error *err) KIST_CHECKED;
+
+/* The inode at path, or KIST_E_NOT_FOUND (read_find.c). */
+int kist_read_path(struct kist_layer *l, const char *path, struct kist_read_inode *inode,
+                   struct kist_error *err) KIST_CHECKED;
 
 /* ---- our own streams (read_stream.c) ---- */
 
@@ -220,7 +229,7 @@ void kist_read_implied_close(struct kist_read_implied *i);
 /* 1 and the next one in i->path, or 0 at the end. */
 int kist_read_implied_next(struct kist_read_implied *i, struct kist_error *err) KIST_CHECKED;
 
-/* ---- contents (read_file.c) ---- */
+/* ---- contents (read_run.c) ---- */
 
 /* The contents of one file: a run of blocks, whose size words an inode or the recipe has. */
 struct kist_read_run {

@@ -13,6 +13,50 @@ int kist_read_dir_open(struct kist_layer *l, struct kist_read_dir *dir, const st
     return 0;
 }
 
+/* The next entry of an index: the place of a run in the listing, its block, the run's first name. */
+static int index_next(struct kist_layer *l, struct kist_read_cursor *at, uint32_t *place, uint32_t *block,
+                      struct kist_read_name *name, struct kist_error *err)
+{
+    unsigned char raw[KIST_SQUASHFS_DIRECTORY_INDEX_SIZE];
+    int result = kist_read_meta(l, at, raw, sizeof(raw), err);
+
+    if (result < 0)
+        return result;
+    *place = kist_le32_get(raw);
+    *block = kist_le32_get(raw + 4);
+    if (kist_le32_get(raw + 8) >= KIST_READ_NAME_MAX)
+        return KIST_READ_DAMAGED(err, "a name of %" PRIu32 " + 1 bytes in a directory's index",
+                                 kist_le32_get(raw + 8));
+    name->len = kist_le32_get(raw + 8) + 1;
+    return kist_read_meta(l, at, name->text, name->len, err);
+}
+
+int kist_read_dir_skip(struct kist_layer *l, struct kist_read_dir *dir, const struct kist_read_inode *inode,
+                       const char *name, size_t len, struct kist_error *err)
+{
+    struct kist_read_cursor at = inode->tail;
+
+    for (uint32_t i = 0; i < inode->indexed; i++) {
+        struct kist_read_name first;
+        uint32_t place, block;
+        int result = index_next(l, &at, &place, &block, &first, err), order;
+
+        if (result < 0)
+            return result;
+        order = memcmp(first.text, name, KIST_MIN(first.len, len));
+        if (order > 0 || (order == 0 && first.len > len))
+            break;
+        if (place >= inode->size)
+            return KIST_READ_DAMAGED(err, "the index of directory inode %" PRIu32 " leads past its end",
+                                     inode->number);
+        dir->left = (uint32_t)inode->size - place;
+        dir->at.block = l->super.directory_table + block;
+        /* all but the last block of a table hold 8 KiB */
+        dir->at.offset = (uint32_t)((inode->start + place) % KIST_SQUASHFS_META_SIZE);
+    }
+    return 0;
+}
+
 /* The next bytes of the listing, which must not end within them. */
 static int dir_read(struct kist_layer *l, struct kist_read_dir *dir, void *dst, size_t len,
                     struct kist_error *err)

@@ -54,6 +54,7 @@ int kist_read_entry_fill(struct kist_layer *l, struct kist_read_entry *e, const 
 
     *out = (struct kist_layer_entry){
         .path = out->path,
+        .place = inode->place,
         .mode = inode->mode,
         .uid = inode->uid,
         .gid = inode->gid,

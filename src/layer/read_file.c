@@ -1,124 +1,70 @@
 #include "layer/read.h"
 
-int kist_read_zeros(struct kist_sink *sink, uint64_t n, struct kist_error *err)
+/* A file's size words stand behind its inode. */
+struct words {
+    struct kist_read_run run;
+    struct kist_layer *layer;
+    struct kist_read_cursor first, at;
+};
+
+static int word_next(struct kist_read_run *run, uint32_t *word, struct kist_error *err)
 {
-    static const unsigned char zeros[16384];
-    int result = 0;
+    struct words *w = KIST_CONTAINER_OF(run, struct words, run);
+    unsigned char raw[4] = {0};
+    int result = kist_read_meta(w->layer, &w->at, raw, sizeof(raw), err);
 
-    while (n > 0 && result >= 0) {
-        size_t len = (size_t)KIST_MIN(n, sizeof(zeros));
-
-        result = kist_sink_write(sink, zeros, len, err);
-        n -= len;
-    }
+    *word = kist_le32_get(raw);
     return result;
 }
 
-static void run_reset(struct kist_read_run *run)
+static int word_rewind(struct kist_read_run *run, struct kist_error *err)
 {
-    run->taken = 0;
-    run->next_at = run->first;
-}
+    struct words *w = KIST_CONTAINER_OF(run, struct words, run);
 
-void kist_read_run_begin(struct kist_read_run *run)
-{
-    run->words = run->size / KIST_LAYER_BLOCK_SIZE;
-    if (run->fragment == KIST_SQUASHFS_NO_FRAGMENT && run->size % KIST_LAYER_BLOCK_SIZE != 0)
-        run->words++;
-    run_reset(run);
-}
-
-static int run_take(struct kist_read_run *run, struct kist_error *err)
-{
-    int result = run->next(run, &run->word, err);
-
-    if (result < 0)
-        return result;
-    run->taken++;
-    run->word_at = run->next_at;
-    run->next_at += run->word & KIST_SQUASHFS_BLOCK_LENGTH;
+    (void)err;
+    w->at = w->first;
     return 0;
 }
 
-int kist_read_run_end(struct kist_read_run *run, struct kist_error *err)
-{
-    int result = 0;
-
-    while (result >= 0 && run->taken < run->words)
-        result = run_take(run, err);
-    return result;
-}
-
-/* Makes word number index (from 0) the one last taken. */
-static int run_seek(struct kist_read_run *run, uint64_t index, struct kist_error *err)
-{
-    int result = 0;
-
-    if (index + 1 < run->taken) {
-        result = run->rewind(run, err);
-        run_reset(run);
-    }
-    while (result >= 0 && run->taken <= index)
-        result = run_take(run, err);
-    return result;
-}
-
-/* n bytes at offset of block index, within that block. */
-static int copy_block(struct kist_layer *l, struct kist_read_run *run, uint64_t index, size_t offset,
-                      size_t n, struct kist_sink *sink, struct kist_error *err)
-{
-    uint64_t want = KIST_MIN(run->size - index * KIST_LAYER_BLOCK_SIZE, KIST_LAYER_BLOCK_SIZE);
-    const unsigned char *data;
-    size_t len;
-    int result = run_seek(run, index, err);
-
-    if (result < 0)
-        return result;
-    if (run->word == 0)
-        return kist_read_zeros(sink, n, err);
-    result = kist_read_block(l, KIST_READ_DATA, run->word_at, run->word, &data, &len, err);
-    if (result < 0)
-        return result;
-    if (len != want)
-        return KIST_READ_DAMAGED(err, "data block at byte %" PRIu64 " has %zu bytes, not %" PRIu64,
-                                 run->word_at, len, want);
-    return kist_sink_write(sink, data + offset, n, err);
-}
-
-/* n bytes at offset of the file's end that shares a block with the ends of others. */
-static int copy_fragment(struct kist_layer *l, const struct kist_read_run *run, size_t offset, size_t n,
+static int read_contents(struct kist_layer *l, const struct kist_read_inode *inode, const char *path,
                          struct kist_sink *sink, struct kist_error *err)
 {
-    const unsigned char *data;
-    size_t len;
-    int result = kist_read_fragment(l, run->fragment, &data, &len, err);
+    struct words w = {.layer = l, .first = inode->tail, .at = inode->tail};
+    int result;
+
+    if (inode->type != KIST_SQUASHFS_FILE)
+        return kist_error_set(err, KIST_E_FAIL, "'%s' in the layer is %s", path,
+                              inode->type == KIST_SQUASHFS_SYMLINK     ? "a symlink"
+                              : inode->type == KIST_SQUASHFS_DIRECTORY ? "a directory"
+                                                                       : "no plain file");
+    w.run = (struct kist_read_run){.size = inode->size,
+                                   .first = inode->start,
+                                   .fragment = inode->fragment,
+                                   .fragment_offset = inode->fragment_offset,
+                                   .next = word_next,
+                                   .rewind = word_rewind};
+    kist_read_run_begin(&w.run);
+    result = kist_read_run_copy(l, &w.run, 0, inode->size, sink, err);
+    return result < 0 ? result : kist_sink_finish(sink, err);
+}
+
+int kist_layer_read(struct kist_layer *l, const char *path, struct kist_sink *sink, struct kist_error *err)
+{
+    struct kist_read_inode inode;
+    int result = kist_read_path(l, path, &inode, err);
 
     if (result < 0)
         return result;
-    if (run->fragment_offset > len || offset + n > len - run->fragment_offset)
-        return KIST_READ_DAMAGED(err, "fragment block %" PRIu32 " has no %zu bytes at %" PRIu32,
-                                 run->fragment, offset + n, run->fragment_offset);
-    return kist_sink_write(sink, data + run->fragment_offset + offset, n, err);
+    if (inode.type == KIST_SQUASHFS_CHAR && inode.device == 0)
+        return kist_error_set(err, KIST_E_NOT_FOUND, "no '%s' in the layer", path);
+    return read_contents(l, &inode, path, sink, err);
 }
 
-int kist_read_run_copy(struct kist_layer *l, struct kist_read_run *run, uint64_t offset, uint64_t n,
-                       struct kist_sink *sink, struct kist_error *err)
+int kist_layer_read_entry(struct kist_layer *l, const struct kist_layer_entry *e, struct kist_sink *sink,
+                          struct kist_error *err)
 {
-    int result = 0;
+    struct kist_read_inode inode;
+    int result = kist_read_inode(l, e->place, &inode, err);
 
-    if (offset > run->size || n > run->size - offset)
-        return KIST_READ_DAMAGED(err, "the recipe wants more of a file than there is");
-    while (n > 0 && result >= 0) {
-        uint64_t index = offset / KIST_LAYER_BLOCK_SIZE;
-        size_t within = (size_t)(offset % KIST_LAYER_BLOCK_SIZE);
-        size_t len = (size_t)KIST_MIN(n, KIST_LAYER_BLOCK_SIZE - within);
-
-        if (index < run->words)
-            result = copy_block(l, run, index, within, len, sink, err);
-        else
-            result = copy_fragment(l, run, within, len, sink, err);
-        offset += len;
-        n -= len;
-    }
-    return result;
+    return result < 0 ? result : read_contents(l, &inode, e->path, sink, err);
 }

@@ -8,8 +8,7 @@ static int not_found(const char *path, struct kist_error *err)
     return kist_error_set(err, KIST_E_NOT_FOUND, "no '%s' in the layer", path);
 }
 
-/* The name of len bytes in the directory that inode is, which it then becomes. 0 when there is none, else 1.
- */
+/* The name of len bytes in the directory that inode is, which it then becomes. 1, or 0 when there is none. */
 static int step_down(struct kist_layer *l, struct kist_read_inode *inode, const char *name, size_t len,
                      struct kist_error *err)
 {
@@ -20,6 +19,8 @@ static int step_down(struct kist_layer *l, struct kist_read_inode *inode, const 
     if (inode->type != KIST_SQUASHFS_DIRECTORY || len > KIST_READ_NAME_MAX)
         return 0;
     result = kist_read_dir_open(l, &dir, inode, err);
+    if (result >= 0)
+        result = kist_read_dir_skip(l, &dir, inode, name, len, err);
     while (result >= 0 && (result = kist_read_dir_next(l, &dir, &found, err)) > 0) {
         int order = memcmp(found.text, name, KIST_MIN(found.len, len));
 
@@ -33,8 +34,8 @@ static int step_down(struct kist_layer *l, struct kist_read_inode *inode, const 
     return result;
 }
 
-static int find_inode(struct kist_layer *l, const char *path, struct kist_read_inode *inode,
-                      struct kist_error *err)
+int kist_read_path(struct kist_layer *l, const char *path, struct kist_read_inode *inode,
+                   struct kist_error *err)
 {
     const char *name = path;
     int result = kist_read_inode(l, l->super.root, inode, err);
@@ -73,7 +74,7 @@ int kist_layer_find(struct kist_layer *l, const char *path,
 {
     struct kist_read_inode inode;
     struct kist_read_entry *e;
-    int result = find_inode(l, path, &inode, err);
+    int result = kist_read_path(l, path, &inode, err);
 
     if (result < 0)
         return result;
@@ -90,55 +91,4 @@ int kist_layer_find(struct kist_layer *l, const char *path,
     kist_read_entry_release(e);
     free(e);
     return result;
-}
-
-/* A file's size words stand behind its inode. */
-struct words {
-    struct kist_read_run run;
-    struct kist_layer *layer;
-    struct kist_read_cursor first, at;
-};
-
-static int word_next(struct kist_read_run *run, uint32_t *word, struct kist_error *err)
-{
-    struct words *w = KIST_CONTAINER_OF(run, struct words, run);
-    unsigned char raw[4] = {0};
-    int result = kist_read_meta(w->layer, &w->at, raw, sizeof(raw), err);
-
-    *word = kist_le32_get(raw);
-    return result;
-}
-
-static int word_rewind(struct kist_read_run *run, struct kist_error *err)
-{
-    struct words *w = KIST_CONTAINER_OF(run, struct words, run);
-
-    (void)err;
-    w->at = w->first;
-    return 0;
-}
-
-int kist_layer_read(struct kist_layer *l, const char *path, struct kist_sink *sink, struct kist_error *err)
-{
-    struct kist_read_inode inode;
-    struct words w = {.layer = l, .run = {.next = word_next, .rewind = word_rewind}};
-    int result = find_inode(l, path, &inode, err);
-
-    if (result < 0)
-        return result;
-    if (inode.type == KIST_SQUASHFS_CHAR && inode.device == 0)
-        return not_found(path, err);
-    if (inode.type != KIST_SQUASHFS_FILE)
-        return kist_error_set(err, KIST_E_FAIL, "'%s' in the layer is %s", path,
-                              inode.type == KIST_SQUASHFS_SYMLINK     ? "a symlink"
-                              : inode.type == KIST_SQUASHFS_DIRECTORY ? "a directory"
-                                                                      : "no plain file");
-    w.run.size = inode.size;
-    w.run.first = inode.start;
-    w.run.fragment = inode.fragment;
-    w.run.fragment_offset = inode.fragment_offset;
-    w.first = w.at = inode.tail;
-    kist_read_run_begin(&w.run);
-    result = kist_read_run_copy(l, &w.run, 0, inode.size, sink, err);
-    return result < 0 ? result : kist_sink_finish(sink, err);
 }

@@ -31,6 +31,7 @@ static int read_directory(struct kist_layer *l, struct kist_read_inode *i, bool 
         i->links = word(raw, 0);
         i->size = word(raw, 4);
         i->start = (uint64_t)word(raw, 8) << 16 | kist_le16_get(raw + 18);
+        i->indexed = kist_le16_get(raw + 16);
         i->xattr = word(raw, 20);
     } else {
         i->start = (uint64_t)word(raw, 0) << 16 | kist_le16_get(raw + 10);
@@ -107,7 +108,8 @@ int kist_read_inode(struct kist_layer *l, uint64_t reference, struct kist_read_i
     bool extended;
     int result;
 
-    *i = (struct kist_read_inode){.xattr = KIST_SQUASHFS_NO_XATTR, .fragment = KIST_SQUASHFS_NO_FRAGMENT};
+    *i = (struct kist_read_inode){
+        .place = reference, .xattr = KIST_SQUASHFS_NO_XATTR, .fragment = KIST_SQUASHFS_NO_FRAGMENT};
     i->tail = kist_read_cursor(l->super.inode_table, l->super.directory_table, reference, "inode table");
     result = kist_read_meta(l, &i->tail, raw, sizeof(raw), err);
     if (result < 0)

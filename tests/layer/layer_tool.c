@@ -224,7 +224,7 @@ static int each_sums(void *arg, const struct kist_layer_entry *e, struct kist_er
         int result;
 
         kist_sha256_sink_init(&hash, NULL, UINT64_MAX, e->path);
-        result = kist_layer_read(arg, e->path, &hash.sink, err);
+        result = kist_layer_read_entry(arg, e, &hash.sink, err);
         if (result < 0)
             return result;
         kist_sha256_final(&hash.hash, digest);
