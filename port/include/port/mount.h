@@ -12,7 +12,7 @@ enum port_mount_kind {
     PORT_MOUNT_CGROUP, /* the container's own control groups */
 };
 
-/* What a mount forbids or does. PORT_MOUNT_RECURSIVE is of binds: what is mounted below source comes along. */
+/* What a mount forbids or does. PORT_MOUNT_RECURSIVE is of binds: what is mounted below source comes along, under the same flags. */
 enum {
     PORT_MOUNT_RDONLY = 1 << 0,
     PORT_MOUNT_NOSUID = 1 << 1,
@@ -23,8 +23,7 @@ enum {
     PORT_MOUNT_STRICTATIME = 1 << 6,
     PORT_MOUNT_SYNC = 1 << 7, /* PORT_MOUNT_FS only */
     PORT_MOUNT_RECURSIVE = 1 << 8,
-    PORT_MOUNT_RDONLY_ALL = 1 << 9, /* what came along is read-only too, where the kernel can (5.12) */
-    PORT_MOUNT_COPY = 1 << 10, /* a bind whose source is an empty directory is first filled from what is at target */
+    PORT_MOUNT_COPY = 1 << 9, /* a bind whose source is an empty directory is first filled from what is at target */
 };
 
 /* What passes between this mount and the host's it came from. */
@@ -34,7 +33,6 @@ struct port_mount {
     enum port_mount_kind kind;
     unsigned flags;
     enum port_propagation propagation;
-    bool propagate_all; /* what came along follows propagation too */
     const char *type, *source, *data; /* data may be NULL */
     const char *target; /* absolute, in the container; made when missing, symlinks in it never leave the container */
 };
@@ -43,7 +41,7 @@ struct port_mount {
 struct port_layer {
     int fd;
     const char *name;           /* for messages */
-    const char *const *implied; /* directories that it has without saying what they are like: relative, parents first, "" the root */
+    const char *const *implied; /* directories it has without saying what they are like: relative, "" the root, in the order of strcmp */
     size_t implied_count;
 };
 
@@ -56,6 +54,11 @@ struct port_root {
     bool read_only;
     bool dev;        /* device nodes in it work */
     enum port_propagation propagation;
+};
+
+/* A symbolic link that is made once everything is mounted, where nothing is there yet. */
+struct port_link {
+    const char *path, *target;
 };
 
 /* A device node that the container has. */

@@ -66,6 +66,8 @@ struct port_sandbox_spec {
     const struct port_device *devices;
     size_t device_count;
     bool all_devices; /* every node in the host's /dev too */
+    const struct port_link *links;
+    size_t link_count;
     const char *const *masked;    /* paths that are hidden, ended by NULL */
     const char *const *read_only; /* paths that can only be read */
     const struct port_sysctl *sysctls;

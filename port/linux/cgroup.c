@@ -1,0 +1,279 @@
+/*
+ * Control groups. A v1 hierarchy is joined by the child itself, writing "0" to the group's "tasks": a task that moves only itself
+ * spares the kernel the lock that stops all forks and costs milliseconds. The v2 hierarchy is joined by clone3.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "kernel.h"
+#include "port/clock.h"
+#include "sandbox_private.h"
+
+#define PARENT "kist"
+/* A group whose last process was just reaped may still be busy for a moment. */
+#define REMOVE_TRIES 50
+#define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* v1 controllers that are of use; a hierarchy that has one of them gets a group. */
+static const char *const wanted[] = {"devices", "memory", "pids", "cpu"};
+
+/* One mounted hierarchy, out of a line of mountinfo; texts are the line's. */
+struct hierarchy {
+    char *point;
+    const char *label; /* last part of point */
+    bool unified, devices;
+};
+
+/* Mount point, type and controllers (proc(5), /proc/pid/mountinfo); false for other lines. */
+static bool parse_line(char *line, struct hierarchy *h)
+{
+    char *tail = strstr(line, " - "), *type, *option, *options;
+    bool useful = false;
+
+    h->point = line;
+    for (int i = 1; h->point && i < 5; i++) {
+        h->point = strchr(h->point, ' ');
+        h->point += h->point != NULL;
+    }
+    if (!tail || !h->point || h->point >= tail) {
+        return false;
+    }
+    h->point[strcspn(h->point, " ")] = '\0';
+    tail += strlen(" - ");
+    type = strsep(&tail, " ");
+    (void)strsep(&tail, " ");
+    options = tail;
+    h->label = kist_path_base(h->point);
+    h->unified = strcmp(type, "cgroup2") == 0;
+    h->devices = false;
+    if (h->unified || strcmp(type, "cgroup") != 0 || strchr(h->point, '\\')) {
+        return h->unified;
+    }
+    while ((option = strsep(&options, ",\n"))) {
+        for (size_t i = 0; i < KIST_COUNT(wanted); i++) {
+            useful = useful || strcmp(option, wanted[i]) == 0;
+        }
+        h->devices = h->devices || strcmp(option, "devices") == 0;
+    }
+    return useful;
+}
+
+/* Calls each for every hierarchy of use; a negative return ends it. */
+static int for_each(int (*each)(void *arg, const struct hierarchy *h, struct kist_error *err), void *arg,
+                    struct kist_error *err)
+{
+    FILE *table = fopen("/proc/self/mountinfo", "re");
+    struct hierarchy h;
+    char *line = NULL;
+    size_t size = 0;
+    int rc = 0;
+
+    while (table && rc == 0 && getline(&line, &size, table) > 0) {
+        if (parse_line(line, &h)) {
+            rc = each(arg, &h, err);
+        }
+    }
+    free(line);
+    if (table) {
+        (void)fclose(table);
+    }
+    return rc;
+}
+
+/* ---- making ---- */
+
+struct making {
+    struct port_cgroup_set *set;
+    const struct port_cgroup_spec *spec;
+    bool ruled; /* the device rules are in force */
+};
+
+static bool write_text(int dir, const char *file, const char *text)
+{
+    KIST_AUTO(fd) int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+static void number_text(char dst[24], int64_t number)
+{
+    if (number < 0 || !kist_str_format(dst, 24, "%lld", (long long)number)) {
+        dst[0] = '*';
+        dst[1] = '\0';
+    }
+}
+
+/* v1: rules are told one by one; all is forbidden first. */
+static bool rule_v1(int dir, const struct port_cgroup_spec *spec)
+{
+    bool good = write_text(dir, "devices.deny", "a");
+
+    for (size_t i = 0; good && i < spec->rule_count; i++) {
+        const struct port_device_rule *r = &spec->rules[i];
+        const bool all = r->type == 'a' && r->major < 0 && r->minor < 0 && r->read && r->write && r->mknod;
+        char major[24], minor[24], text[64];
+
+        number_text(major, r->major);
+        number_text(minor, r->minor);
+        if (all) {
+            good = write_text(dir, r->allow ? "devices.allow" : "devices.deny", "a");
+            continue;
+        }
+        /* "a" in a rule with numbers would mean every device */
+        for (const char *type = r->type == 'a' ? "cb" : r->type == 'c' ? "c" : "b"; good && *type; type++) {
+            good = kist_str_format(text, sizeof(text), "%c %s:%s %s%s%s", *type, major, minor, r->read ? "r" : "",
+                                   r->write ? "w" : "", r->mknod ? "m" : "") &&
+                   write_text(dir, r->allow ? "devices.allow" : "devices.deny", text);
+        }
+    }
+    return good;
+}
+
+static int make_group(int top, const char *name)
+{
+    if (mkdirat(top, PARENT, 0755) < 0 && errno != EEXIST) {
+        return -1;
+    }
+    KIST_AUTO(fd) int parent = openat(top, PARENT, OPEN_DIR);
+
+    if (parent < 0 || (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)) {
+        return -1;
+    }
+    return openat(parent, name, OPEN_DIR);
+}
+
+static int add_group(void *arg, const struct hierarchy *h, struct kist_error *err)
+{
+    struct making *making = arg;
+    struct port_cgroup_set *set = making->set;
+    KIST_AUTO(fd) int top = open(h->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct port_cgroup_member *m = &set->v[set->n];
+
+    if (set->n == KIST_COUNT(set->v)) {
+        return 0;
+    }
+    m->tasks = -1;
+    m->dir = top < 0 ? -1 : make_group(top, making->spec->name);
+    if (m->dir >= 0 && !h->unified) {
+        m->tasks = openat(m->dir, "tasks", O_WRONLY | O_CLOEXEC);
+    }
+    if (m->dir < 0 || (!h->unified && m->tasks < 0)) {
+        kist_log(KIST_LOG_WARN, "no control group under '%s': %s", h->point, strerror(errno));
+        if (m->dir >= 0) {
+            (void)close(m->dir);
+        }
+        return 0;
+    }
+    if (!kist_str_copy(m->label, sizeof(m->label), h->label)) {
+        m->label[0] = '\0';
+    }
+    if (h->unified) {
+        set->unified = (int)set->n;
+    }
+    set->n++;
+    if (h->devices) {
+        if (!rule_v1(m->dir, making->spec)) {
+            return kist_error_sys(err, KIST_E_IO, errno, "cannot set the device rules in control group '%s'", h->point);
+        }
+        making->ruled = true;
+    }
+    return 0;
+}
+
+int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec *spec, struct kist_error *err)
+{
+    struct making making = {.set = set, .spec = spec};
+    int rc;
+
+    set->n = 0;
+    set->unified = -1;
+    rc = for_each(add_group, &making, err);
+    if (rc == 0 && !making.ruled && set->unified >= 0) {
+        rc = port_device_filter(set->v[set->unified].dir, spec->rules, spec->rule_count, err);
+    }
+    return rc;
+}
+
+int port_cgroup_join(const struct port_cgroup_set *set, bool joined_unified, struct kist_error *err)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        const bool unified = (int)i == set->unified;
+
+        if (unified ? !joined_unified && !write_text(set->v[i].dir, "cgroup.procs", "0")
+                    : write(set->v[i].tasks, "0", 1) != 1) {
+            return kist_error_sys(err, KIST_E_IO, errno, "cannot join control group '%s'", set->v[i].label);
+        }
+    }
+    return 0;
+}
+
+void port_cgroup_release(struct port_cgroup_set *set)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        (void)close(set->v[i].dir);
+        if (set->v[i].tasks >= 0) {
+            (void)close(set->v[i].tasks);
+        }
+    }
+    set->n = 0;
+    set->unified = -1;
+}
+
+/* ---- removing ---- */
+
+/* A group with those a privileged container made in it. 0, or -1 and errno. */
+static int remove_group(int parent, const char *name)
+{
+    int dir, rc = 0;
+    struct dirent *entry;
+    DIR *list;
+
+    for (int i = 0; i < REMOVE_TRIES && (rc = unlinkat(parent, name, AT_REMOVEDIR)) < 0 && errno == EBUSY; i++) {
+        if (i == 0 && (dir = openat(parent, name, OPEN_DIR)) >= 0) {
+            list = fdopendir(dir);
+            while (list && (entry = readdir(list))) {
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.') {
+                    (void)remove_group(dir, entry->d_name);
+                }
+            }
+            (void)(list ? closedir(list) : close(dir));
+        } else {
+            port_clock_sleep(1);
+        }
+    }
+    return rc < 0 && errno == ENOENT ? 0 : rc;
+}
+
+static int remove_named(void *arg, const struct hierarchy *h, struct kist_error *err)
+{
+    const char *name = arg;
+    char path[1024];
+
+    if (!kist_path_join(path, sizeof(path), h->point, PARENT)) {
+        return 0;
+    }
+    KIST_AUTO(fd) int parent = open(path, OPEN_DIR);
+
+    if (parent >= 0 && remove_group(parent, name) < 0) {
+        return errno == EBUSY ? kist_error_set(err, KIST_E_CONFLICT, "processes are left in control group '%s/%s'", path, name)
+                              : kist_error_sys(err, KIST_E_IO, errno, "cannot remove control group '%s/%s'", path, name);
+    }
+    return 0;
+}
+
+int port_cgroup_remove(const char *name, struct kist_error *err)
+{
+    char copy[256];
+
+    if (!kist_str_copy(copy, sizeof(copy), name) || name[0] == '\0' || name[0] == '.' || strchr(name, '/')) {
+        return kist_error_set(err, KIST_E_USAGE, "'%s' is no name of a control group", name);
+    }
+    return for_each(remove_named, copy, err);
+}

@@ -1,0 +1,189 @@
+/*
+ * What the parts of the sandbox share. Those marked "child" run in the new process, in its own mount namespace, before the
+ * command; a descriptor there needs no closing on failure, the process ends.
+ */
+#ifndef KIST_PORT_LINUX_SANDBOX_PRIVATE_H
+#define KIST_PORT_LINUX_SANDBOX_PRIVATE_H
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include "port/sandbox.h"
+
+/* "this kernel has no <what> (<option>)", KIST_E_UNSUPPORTED. */
+int port_kernel_lacks(struct kist_error *err, const char *what, const char *option);
+
+/* ---- loop.c ---- */
+
+/*
+ * Child: mounts the squashfs image in layer's file at target through a loop device that frees itself with its last user; one
+ * that is on the same file already is shared, and with it what the kernel has cached.
+ */
+int port_loop_mount(const struct port_layer *layer, const char *target, struct kist_error *err) KIST_CHECKED;
+
+/* ---- root.c, implied.c ---- */
+
+/*
+ * Child: joins layers and writable directory in the scratch directory, which is the working directory and empty. *root is an O_PATH
+ * descriptor of the new root.
+ */
+int port_root_build(const struct port_root *spec, int rw, int *root, struct kist_error *err) KIST_CHECKED;
+/* Child: makes in upper what layers imply; layer_fds are the mounted layers' roots, the base first. */
+int port_root_imply(const struct port_root *spec, const int *layer_fds, int upper, struct kist_error *err) KIST_CHECKED;
+
+/* ---- place.c: paths in a root that is not ours to trust ---- */
+
+/* Opens path as root sees it: symlinks never leave root, and none of /proc's are followed. -1 and errno. */
+int port_place_open(int root, const char *path, int flags);
+/* An O_PATH descriptor of path, a directory or a plain file, made with its parents (0755) when missing. */
+int port_place_make(int root, const char *path, bool directory, struct kist_error *err) KIST_CHECKED;
+
+/* ---- mount.c ---- */
+
+#define PORT_FD_PATH_MAX 32
+/* "/proc/self/fd/<fd>": what mount(2) and friends take for a descriptor. Returns dst. */
+char *port_fd_path(char dst[PORT_FD_PATH_MAX], int fd);
+
+/* PORT_MOUNT_... -> MS_... of mount(2). */
+unsigned long port_mount_flags(unsigned flags);
+
+struct port_bind {
+    int source;            /* what is to be seen */
+    int target;            /* where; descriptor of path in root */
+    const char *path;
+    unsigned flags;
+    enum port_propagation propagation;
+};
+
+/* Child. */
+int port_mount_bind(int root, const struct port_bind *bind, struct kist_error *err) KIST_CHECKED;
+/* Child: carries out spec's mounts. */
+struct port_cgroup_set;
+int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgroup_set *groups, int root,
+                   struct kist_error *err) KIST_CHECKED;
+/* Child: hides the masked, locks the read-only paths. */
+int port_mount_protect(const struct port_sandbox_spec *spec, int root, struct kist_error *err) KIST_CHECKED;
+/* Child: where directory to is empty it becomes a copy of directory from. O_PATH descriptors will do. copy.c */
+int port_copy_fill(int from, int to, struct kist_error *err) KIST_CHECKED;
+/* Owner, mode, xattrs (overlayfs's own apart) and times of from, which are st. -1 and errno. */
+struct stat;
+int port_copy_looks(int from, int to, const struct stat *st);
+
+/* Without mount_setattr (5.12): sets flags on the mount at path and all below it. remount.c */
+int port_remount_tree(const char *path, unsigned flags, struct kist_error *err) KIST_CHECKED;
+
+/* ---- device.c ---- */
+
+/* Child: makes the nodes in the scratch directory (working directory) and shows them in root; then the links. */
+int port_device_all(const struct port_sandbox_spec *spec, int root, struct kist_error *err) KIST_CHECKED;
+
+/* ---- cgroup.c, devfilter.c ---- */
+
+#define PORT_CGROUP_SETS 8
+
+struct port_cgroup_member {
+    char label[64]; /* what its mount is called in the container: "memory", "cpu,cpuacct" */
+    int dir;        /* the group's directory, O_RDONLY */
+    int tasks;      /* v1: its "tasks", for writing; else -1 */
+};
+
+/* The groups of one container; all zero: none. */
+struct port_cgroup_set {
+    struct port_cgroup_member v[PORT_CGROUP_SETS];
+    size_t n;
+    int unified; /* index of the v2 one, -1 */
+};
+
+/* Makes the groups and sets the device rules. What the kernel or the machine lacks is left out and logged. */
+int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec *spec, struct kist_error *err) KIST_CHECKED;
+/* Child: joins the v1 groups, and the v2 one unless clone did. */
+int port_cgroup_join(const struct port_cgroup_set *set, bool joined_unified, struct kist_error *err) KIST_CHECKED;
+/* Closes descriptors; the groups stay. */
+void port_cgroup_release(struct port_cgroup_set *set);
+/* Attaches the device rules to a v2 group. */
+int port_device_filter(int group, const struct port_device_rule *rules, size_t count, struct kist_error *err) KIST_CHECKED;
+
+/* ---- tty.c ---- */
+
+/*
+ * Child: a new terminal of the container's own devpts; its slave becomes the controlling terminal and /dev/console. The caller sends the
+ * master to the parent and puts the slave at 0, 1, 2.
+ */
+int port_tty_make(const struct port_command *command, int root, int *master, int *slave, struct kist_error *err)
+    KIST_CHECKED;
+
+/* ---- stdio.c: the parent's side of the command's standard streams ---- */
+
+/* Data on its way from one descriptor to another. */
+struct port_relay {
+    int from, to; /* -1: over, or not used */
+    size_t start, end; /* what buf holds */
+    char buf[4096];
+};
+
+struct port_stdio {
+    int child[3];  /* what the command gets as 0, 1, 2; -1 where a terminal will be */
+    bool ours[3];  /* child[i] was made for it and is to be closed */
+    int master, slave; /* the terminal's; the slave stays open here, so that the master does not hang up before the end */
+    struct port_relay relay[3]; /* in, out, error */
+    bool raw;      /* our terminal, at 0, is */
+    struct termios saved;
+};
+
+int port_stdio_prepare(struct port_stdio *io, const struct port_command *command, struct kist_error *err) KIST_CHECKED;
+/* After the child was made: closes its ends. */
+void port_stdio_forked(struct port_stdio *io);
+/* Takes the terminal's two ends from the child; ours goes raw. */
+void port_stdio_attach(struct port_stdio *io, const struct port_command *command, int master, int slave);
+/* Window size of ours -> the command's. */
+void port_stdio_resize(const struct port_stdio *io);
+/* Fills in what to poll for; descriptors of -1 where there is nothing. */
+#define PORT_STDIO_POLL 3
+void port_stdio_poll(const struct port_stdio *io, struct pollfd fds[PORT_STDIO_POLL]);
+/* Moves what poll says can be moved. */
+void port_stdio_move(struct port_stdio *io, const struct pollfd fds[PORT_STDIO_POLL]);
+/* The command has ended: brings over what it still wrote. complete: nobody else can hold the other ends. */
+void port_stdio_drain(struct port_stdio *io, bool complete);
+/* Our terminal is as it was. */
+void port_stdio_release(struct port_stdio *io);
+
+/* ---- command.c, init.c ---- */
+
+/* Child: environment of the process that is no matter of mounts (limits, scores, descriptors), while the host is in sight. */
+int port_command_prepare(const struct port_command *command, struct kist_error *err) KIST_CHECKED;
+/* Child, in the new root: becomes the command's user with its privileges and runs it. Returns only on failure. */
+int port_command_run(const struct port_command *command, struct kist_error *err) KIST_CHECKED;
+/* Process 1 with --init: starts the command through run, in a child, and serves it. Never returns. */
+__attribute__((noreturn)) void port_init_serve(pid_t child);
+/* Marks every descriptor from first on close-on-exec. */
+void port_close_on_exec_from(int first);
+/* Signal handlers and mask as a new program expects them. */
+void port_signals_reset(void);
+
+/* ---- netns.c ---- */
+
+/* Child: brings lo up. */
+int port_loopback_up(struct kist_error *err) KIST_CHECKED;
+
+/* ---- child.c ---- */
+
+struct port_child {
+    const struct port_sandbox_spec *spec;
+    const struct port_cgroup_set *groups;
+    const struct port_stdio *io;
+    bool joined_unified;
+    int channel; /* a sequenced-packet socket; that it closes means that the command runs */
+};
+
+/* What the child says over the channel: its terminal's master and slave come along, or how it failed. */
+struct port_message {
+    enum { PORT_MESSAGE_TERMINAL, PORT_MESSAGE_FAILED } kind;
+    struct kist_error err;
+};
+
+/* In the new process: never returns. */
+__attribute__((noreturn)) void port_child_main(const struct port_child *child);
+
+#endif
