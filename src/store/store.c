@@ -170,30 +170,48 @@ int kist_store_index_save(struct kist_store *s, const struct kist_index *index, 
 
 /* ---- opening ---- */
 
-static int open_pair(struct port_dir **out, struct port_dir *root, const char *name, const char *below,
+/* A directory of the store. One that is new, or whose maker may have died before saying so, is made to last:
+ * sync. */
+static int open_room(struct port_dir **out, struct port_dir *at, const char *name, bool sync,
+                     struct kist_error *err)
+{
+    int rc = port_dir_open_at(out, at, name, false, err);
+
+    if (rc == KIST_E_NOT_FOUND) {
+        rc = port_dir_open_at(out, at, name, true, err);
+        sync = true;
+    }
+    if (rc == 0 && sync && (rc = port_dir_sync(at, err)) < 0) {
+        port_dir_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+static int open_pair(struct port_dir **out, struct port_dir *root, const char *name, bool sync,
                      struct kist_error *err)
 {
     struct port_dir *middle;
-    int rc = port_dir_open_at(&middle, root, name, true, err);
+    int rc = open_room(&middle, root, name, sync, err);
 
     if (rc == 0) {
-        rc = port_dir_open_at(out, middle, below, true, err);
+        rc = open_room(out, middle, "sha256", sync, err);
         port_dir_close(middle);
     }
     return rc;
 }
 
-static int open_rooms(struct kist_store *s, struct kist_error *err)
+static int open_rooms(struct kist_store *s, bool sync, struct kist_error *err)
 {
     int rc;
 
-    if ((rc = open_pair(&s->blobs, s->root, "blobs", "sha256", err)) < 0 ||
-        (rc = open_pair(&s->layers, s->root, "layers", "sha256", err)) < 0 ||
-        (rc = port_dir_open_at(&s->partial, s->root, "partial", true, err)) < 0 ||
-        (rc = port_dir_open_at(&s->containers, s->root, "containers", true, err)) < 0) {
+    if ((rc = open_pair(&s->blobs, s->root, "blobs", sync, err)) < 0 ||
+        (rc = open_pair(&s->layers, s->root, "layers", sync, err)) < 0 ||
+        (rc = open_room(&s->partial, s->root, "partial", sync, err)) < 0 ||
+        (rc = open_room(&s->containers, s->root, "containers", sync, err)) < 0) {
         return rc;
     }
-    return port_dir_open_at(&s->tmp, s->root, "tmp", true, err);
+    return open_room(&s->tmp, s->root, "tmp", sync, err);
 }
 
 /* What a store that was being made may hold already, and what a filesystem of its own has. */
@@ -217,7 +235,7 @@ static int make_store(struct kist_store *s, struct kist_error *err)
     struct port_stat st;
     int rc;
 
-    if ((rc = port_dir_list(s->root, refuse_foreign, s, err)) < 0 || (rc = open_rooms(s, err)) < 0 ||
+    if ((rc = port_dir_list(s->root, refuse_foreign, s, err)) < 0 || (rc = open_rooms(s, true, err)) < 0 ||
         (rc = kist_store_lock(s, true, &lock, err)) < 0) {
         return rc;
     }
@@ -267,7 +285,7 @@ static int open_store(struct kist_store *s, const char *root, bool create, struc
         if (rc == KIST_E_NOT_FOUND && create) {
             rc = make_store(s, err);
         } else if (rc == 0) {
-            rc = open_rooms(s, err);
+            rc = open_rooms(s, false, err);
         }
     }
     if (rc == KIST_E_NOT_FOUND) {
