@@ -27,7 +27,7 @@ struct kist_blocks {
     unsigned char *packed; /* without workers, all blocks share one */
     struct worker workers[WORKERS_MAX];
     unsigned workers_count;
-    /* Under lock, once there are workers: submitted are ring[head ... tail), of which those before next were begun. */
+    /* Under lock: submitted are ring[head ... tail), of which those before next were begun. */
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     struct kist_block *ring[POOL_MAX];
@@ -95,7 +95,8 @@ static int pool_open(struct kist_blocks *b, unsigned workers, struct kist_error 
     return 0;
 }
 
-static int worker_start(struct kist_blocks *b, enum kist_squashfs_compressor id, int level, struct kist_error *err)
+static int worker_start(struct kist_blocks *b, enum kist_squashfs_compressor id, int level,
+                        struct kist_error *err)
 {
     struct worker *w = &b->workers[b->workers_count];
     pthread_attr_t attr;
@@ -120,8 +121,8 @@ static int worker_start(struct kist_blocks *b, enum kist_squashfs_compressor id,
     return 0;
 }
 
-int kist_blocks_new(struct kist_blocks **blocks, struct kist_out *out, enum kist_squashfs_compressor id, int level,
-                    unsigned workers, struct kist_error *err)
+int kist_blocks_new(struct kist_blocks **blocks, struct kist_out *out, enum kist_squashfs_compressor id,
+                    int level, unsigned workers, struct kist_error *err)
 {
     struct kist_blocks *b = calloc(1, sizeof(*b));
     int rc;
@@ -189,7 +190,8 @@ static int append(struct kist_blocks *b, struct kist_block *block, struct kist_e
     int rc = block->rc;
 
     if (rc < 0) {
-        return rc == KIST_E_NOMEM ? kist_error_nomem(err) : kist_error_set(err, rc, "a block cannot be compressed");
+        return rc == KIST_E_NOMEM ? kist_error_nomem(err)
+                                  : kist_error_set(err, rc, "a block cannot be compressed");
     }
     rc = kist_out_write(b->out, shrunk ? block->packed : block->data, len, err);
     if (rc < 0) {

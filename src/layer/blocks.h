@@ -1,9 +1,10 @@
 /*
- * Blocks on their way into the file: filled by the caller, compressed by workers or the caller itself, appended in the
- * order in which they were submitted, so that the file does not depend on who compressed what.
+ * Blocks on their way into the file: filled by the caller, compressed by workers or the caller itself,
+ * appended in the order in which they were submitted, so that the file does not depend on who compressed
+ * what.
  *
- * Memory: 3 blocks that the caller may hold at once and 2 more for each worker, of 128 KiB each, and as much again for
- * what they become; a compressor for the caller and each worker (zstd level 3: about 0.7 MiB).
+ * Memory: 3 blocks that the caller may hold at once and 2 more for each worker, of 128 KiB each, and as much
+ * again for what they become; a compressor for the caller and each worker (zstd level 3: about 0.7 MiB).
  */
 #ifndef KIST_LAYER_BLOCKS_H
 #define KIST_LAYER_BLOCKS_H
@@ -16,7 +17,7 @@
 
 struct kist_block;
 
-/* A block is in the file: word is its squashfs size word. Called by the caller's thread from take, submit or drain. */
+/* A block is in the file; word is its squashfs size word. Called in the caller's thread. */
 typedef void kist_block_done_fn(void *owner, const struct kist_block *b, uint64_t position, uint32_t word);
 
 struct kist_block {
@@ -36,8 +37,8 @@ struct kist_block {
 struct kist_blocks;
 
 /* At most workers threads; fewer where the system has none left. out must outlive it. */
-int kist_blocks_new(struct kist_blocks **blocks, struct kist_out *out, enum kist_squashfs_compressor id, int level,
-                    unsigned workers, struct kist_error *err) KIST_CHECKED;
+int kist_blocks_new(struct kist_blocks **blocks, struct kist_out *out, enum kist_squashfs_compressor id,
+                    int level, unsigned workers, struct kist_error *err) KIST_CHECKED;
 /* NULL is nothing. Stops the workers; what is under way is given up. */
 void kist_blocks_free(struct kist_blocks *b);
 

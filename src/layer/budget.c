@@ -8,7 +8,8 @@ int kist_budget_take(struct kist_budget *b, uint64_t len, struct kist_error *err
 {
     if (len > b->max_bytes - b->bytes) {
         return kist_error_set(err, KIST_E_NO_SPACE,
-                              "the layer has more than %" PRIu64 " bytes of names, xattrs and block lists (raise mem)",
+                              "the layer has more than %" PRIu64
+                              " bytes of names, xattrs and block lists (raise mem)",
                               b->max_bytes);
     }
     b->bytes += len;

@@ -16,10 +16,10 @@ int kist_budget_take(struct kist_budget *b, uint64_t len, struct kist_error *err
 int kist_budget_count(const struct kist_budget *b, size_t count, struct kist_error *err) KIST_CHECKED;
 
 /*
- * pointer_to_array points to a pointer to *size elements: afterwards there are at least need, growing by a half.
- * KIST_E_NOMEM, with nothing changed.
+ * pointer_to_array points to a pointer to *size elements: afterwards there are at least need, growing by a
+ * half. KIST_E_NOMEM, with nothing changed.
  */
-int kist_array_grow(void *pointer_to_array, size_t *size, size_t need, size_t element, struct kist_error *err)
-    KIST_CHECKED;
+int kist_array_grow(void *pointer_to_array, size_t *size, size_t need, size_t element,
+                    struct kist_error *err) KIST_CHECKED;
 
 #endif

@@ -4,7 +4,8 @@
 
 void kist_chunks_init(struct kist_chunks *c, struct kist_blocks *blocks)
 {
-    *c = (struct kist_chunks){.blocks = blocks, .stream = KIST_LAYER_OPS, .index = KIST_BUF_INIT(SIZE_MAX / 4)};
+    *c = (struct kist_chunks){
+        .blocks = blocks, .stream = KIST_LAYER_OPS, .index = KIST_BUF_INIT(SIZE_MAX / 4)};
 }
 
 void kist_chunks_release(struct kist_chunks *c)

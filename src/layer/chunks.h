@@ -29,7 +29,8 @@ void kist_chunks_byte(struct kist_chunks *c, unsigned char v);
 int kist_chunks_add(struct kist_chunks *c, const void *data, size_t len, struct kist_error *err) KIST_CHECKED;
 
 /* Ends the chunk at hand; what follows belongs to stream. */
-int kist_chunks_next(struct kist_chunks *c, enum kist_layer_stream stream, struct kist_error *err) KIST_CHECKED;
+int kist_chunks_next(struct kist_chunks *c, enum kist_layer_stream stream,
+                     struct kist_error *err) KIST_CHECKED;
 /* Ends the last stream; all chunks are in the file, the index is whole. */
 int kist_chunks_finish(struct kist_chunks *c, struct kist_error *err) KIST_CHECKED;
 

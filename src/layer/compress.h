@@ -12,7 +12,7 @@ int kist_compressor_new(struct kist_compressor **out, enum kist_squashfs_compres
                         struct kist_error *err) KIST_CHECKED;
 void kist_compressor_free(struct kist_compressor *c);
 
-/* len bytes of in to out, which has room for len. *packed is their length there, or 0 when they do not shrink. */
+/* len bytes of in to out, which has room for len. *packed is their length there; 0: they do not shrink. */
 int kist_compressor_pack(struct kist_compressor *c, const void *in, size_t len, void *out, size_t *packed,
                          struct kist_error *err) KIST_CHECKED;
 

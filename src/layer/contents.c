@@ -67,7 +67,8 @@ static int fragment_open(struct kist_contents *c, struct kist_run *r, struct kis
         }
     }
     if (!c->fragment) {
-        rc = kist_array_grow(&c->fragments, &c->fragment_size, c->fragment_count + 1, sizeof(*c->fragments), err);
+        rc = kist_array_grow(&c->fragments, &c->fragment_size, c->fragment_count + 1, sizeof(*c->fragments),
+                             err);
         if (rc == 0) {
             rc = kist_blocks_take(c->blocks, &c->fragment, err);
         }

@@ -1,6 +1,6 @@
 /*
- * File contents on their way into data blocks and fragments, and where they went: one run a file (format.h), kept whether
- * or not an inode names it in the end.
+ * File contents on their way into data blocks and fragments, and where they went: one run a file (format.h),
+ * kept whether or not an inode names it in the end.
  */
 #ifndef KIST_LAYER_CONTENTS_H
 #define KIST_LAYER_CONTENTS_H
@@ -40,9 +40,10 @@ struct kist_contents {
 void kist_contents_init(struct kist_contents *c, struct kist_blocks *blocks, struct kist_budget *budget);
 void kist_contents_release(struct kist_contents *c);
 
-/* A file of size > 0 bytes begins; they must all come by write and skip. Its run is the next number, from 0. */
+/* A file of size > 0 bytes begins; all must come by write and skip. Its run is the next number, from 0. */
 int kist_contents_begin(struct kist_contents *c, uint64_t size, struct kist_error *err) KIST_CHECKED;
-int kist_contents_write(struct kist_contents *c, const void *data, size_t len, struct kist_error *err) KIST_CHECKED;
+int kist_contents_write(struct kist_contents *c, const void *data, size_t len,
+                        struct kist_error *err) KIST_CHECKED;
 /* Zeros; whole blocks of them cost nothing but their words. */
 int kist_contents_skip(struct kist_contents *c, uint64_t len, struct kist_error *err) KIST_CHECKED;
 
@@ -54,6 +55,7 @@ uint64_t kist_run_words(const struct kist_run *r);
 /* Bytes of its contents in holes. */
 uint64_t kist_contents_holes(const struct kist_contents *c, const struct kist_run *r);
 /* The records of RUNS. */
-int kist_contents_save(const struct kist_contents *c, struct kist_chunks *chunks, struct kist_error *err) KIST_CHECKED;
+int kist_contents_save(const struct kist_contents *c, struct kist_chunks *chunks,
+                       struct kist_error *err) KIST_CHECKED;
 
 #endif

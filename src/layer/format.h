@@ -18,10 +18,9 @@
 /*
  * The streams, in the order in which the index lists their chunks:
  *
- *   OPS      the recipe's opcodes; its chunks may lie anywhere, most lie between data blocks of the squashfs part
- *   RUNS     where the file data is that the recipe names; in the tail
- *   IMPLIED  paths of implied directories, a directory before what is in it, names by their bytes, as varint length,
- *            bytes; in the tail
+ *   OPS      the recipe's opcodes; its chunks may lie anywhere, most lie between data blocks of the squashfs
+ * part RUNS     where the file data is that the recipe names; in the tail IMPLIED  paths of implied
+ * directories, a directory before what is in it, names by their bytes, as varint length, bytes; in the tail
  */
 enum kist_layer_stream { KIST_LAYER_OPS, KIST_LAYER_RUNS, KIST_LAYER_IMPLIED, KIST_LAYER_STREAMS };
 
@@ -34,8 +33,7 @@ enum kist_layer_stream { KIST_LAYER_OPS, KIST_LAYER_RUNS, KIST_LAYER_IMPLIED, KI
 #define KIST_LAYER_INDEX_SIZE 16
 #define KIST_LAYER_CHUNK_RAW (1U << 31)
 
-/* A varint is LEB128: 7 bits a byte, least significant first, at most 10 bytes; padding with 0x80 is allowed.
- */
+/* A varint is LEB128: 7 bits a byte, least significant first, at most 10 bytes; 0x80 may pad it. */
 #define KIST_LAYER_VARINT_MAX 10
 
 /* Opcodes, one byte, then varints. Done in order they give the tar. END is the last byte of the stream. */

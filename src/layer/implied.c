@@ -40,13 +40,14 @@ static uint32_t next_directory(struct kist_tree *t, const struct kist_order *o, 
     }
 }
 
-int kist_implied_write(struct kist_tree *t, const struct kist_order *o, struct kist_chunks *chunks, uint32_t *count,
-                       struct kist_error *err)
+int kist_implied_write(struct kist_tree *t, const struct kist_order *o, struct kist_chunks *chunks,
+                       uint32_t *count, struct kist_error *err)
 {
     int rc = 0;
 
     *count = 0;
-    for (uint32_t name = KIST_TREE_ROOT; name != KIST_TREE_NONE && rc == 0; name = next_directory(t, o, name)) {
+    for (uint32_t name = KIST_TREE_ROOT; name != KIST_TREE_NONE && rc == 0;
+         name = next_directory(t, o, name)) {
         if (kist_tree_inode_of(t, name)->flags & KIST_TREE_IMPLIED) {
             rc = write_path(t, name, chunks, err);
             ++*count;

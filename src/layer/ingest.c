@@ -32,7 +32,7 @@ static int keep_extents(struct kist_ingest *in, const struct kist_tar_entry *e, 
     return rc;
 }
 
-/* The opcodes for the member's data, all before its first block: no chunk may come between the blocks of one file. */
+/* The data's opcodes, all before its first block: no chunk may come between the blocks of one file. */
 static int write_ops(struct kist_ingest *in, struct kist_error *err)
 {
     int rc = in->sparse ? kist_recipe_run(in->recipe, err) : kist_recipe_whole(in->recipe, err);

@@ -39,8 +39,8 @@ static void begin(struct record *r, const struct kist_tree_inode *inode, bool ex
     put32(r, inode->number);
 }
 
-static int write_directory(struct kist_inodes *w, const struct kist_tree *t, const struct kist_tree_inode *inode,
-                           uint32_t parent, struct kist_error *err)
+static int write_directory(struct kist_inodes *w, const struct kist_tree *t,
+                           const struct kist_tree_inode *inode, uint32_t parent, struct kist_error *err)
 {
     struct kist_listing *l = &w->listing;
     struct record r;
@@ -141,7 +141,8 @@ static int write_other(struct kist_inodes *w, const struct kist_tree *t, const s
         put32(&r, inode->u.symlink.len);
         rc = kist_meta_add(w->inodes, r.bytes, r.len, err);
         if (rc == 0) {
-            rc = kist_meta_add(w->inodes, kist_tree_text(t, inode->u.symlink.text), inode->u.symlink.len, err);
+            rc =
+                kist_meta_add(w->inodes, kist_tree_text(t, inode->u.symlink.text), inode->u.symlink.len, err);
         }
         if (rc < 0) {
             return rc;
@@ -166,7 +167,8 @@ static int write_inode(void *arg, struct kist_tree *t, uint32_t name, struct kis
     inode->offset = kist_meta_offset(w->inodes);
     switch (inode->type) {
     case KIST_SQUASHFS_DIRECTORY:
-        parent = name == KIST_TREE_ROOT ? w->order->inodes + 1 : kist_tree_inode_of(t, t->names[name].parent)->number;
+        parent = name == KIST_TREE_ROOT ? w->order->inodes + 1
+                                        : kist_tree_inode_of(t, t->names[name].parent)->number;
         return write_directory(w, t, inode, parent, err);
     case KIST_SQUASHFS_FILE:
         return write_file(w, inode, err);

@@ -1,4 +1,4 @@
-/* The inode table, and with it the directory table: each directory's listing goes out just before its inode. */
+/* The inode table, and with it the directory table: a directory's listing goes out before its inode. */
 #ifndef KIST_LAYER_INODES_H
 #define KIST_LAYER_INODES_H
 

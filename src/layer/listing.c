@@ -4,7 +4,7 @@
 
 #define INDEX_MAX UINT16_MAX
 
-/* How many of the children share a header with the first: one inode block, numbers near enough, not too many. */
+/* How many of the children share a header with the first: one inode block, near numbers, not too many. */
 static uint32_t run_length(const struct kist_tree *t, const uint32_t *children, uint32_t count)
 {
     const struct kist_tree_inode *first = kist_tree_inode_of(t, children[0]);
@@ -22,8 +22,8 @@ static uint32_t run_length(const struct kist_tree *t, const uint32_t *children, 
     return n;
 }
 
-static int add_index(struct kist_listing *l, const struct kist_meta *m, const struct kist_tree *t, uint32_t child,
-                     struct kist_error *err)
+static int add_index(struct kist_listing *l, const struct kist_meta *m, const struct kist_tree *t,
+                     uint32_t child, struct kist_error *err)
 {
     const struct kist_tree_name *n = &t->names[child];
     unsigned char entry[KIST_SQUASHFS_DIRECTORY_INDEX_SIZE];
@@ -37,8 +37,8 @@ static int add_index(struct kist_listing *l, const struct kist_meta *m, const st
     return rc < 0 ? rc : kist_buf_add(&l->index, kist_tree_text(t, n->text), n->len, err);
 }
 
-static int add_header(struct kist_listing *l, struct kist_meta *m, const struct kist_tree_inode *first, uint32_t n,
-                      struct kist_error *err)
+static int add_header(struct kist_listing *l, struct kist_meta *m, const struct kist_tree_inode *first,
+                      uint32_t n, struct kist_error *err)
 {
     unsigned char header[KIST_SQUASHFS_LISTING_HEADER_SIZE];
 

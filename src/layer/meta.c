@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-void kist_meta_init(struct kist_meta *m, struct kist_compressor *compressor, struct kist_out *out, bool lookup)
+void kist_meta_init(struct kist_meta *m, struct kist_compressor *compressor, struct kist_out *out,
+                    bool lookup)
 {
     *m = (struct kist_meta){.compressor = compressor, .out = out, .lookup = lookup};
     kist_buf_init(&m->memory, UINT32_MAX / 2);
@@ -42,7 +43,8 @@ static int block_write(struct kist_meta *m, struct kist_error *err)
     if (m->block > UINT32_MAX) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "the layer's tables are larger than 4 GiB");
     }
-    return m->out ? kist_out_write(m->out, packed, len + 2, err) : kist_buf_add(&m->memory, packed, len + 2, err);
+    return m->out ? kist_out_write(m->out, packed, len + 2, err)
+                  : kist_buf_add(&m->memory, packed, len + 2, err);
 }
 
 int kist_meta_add(struct kist_meta *m, const void *data, size_t len, struct kist_error *err)

@@ -8,17 +8,18 @@
 
 struct kist_meta {
     struct kist_compressor *compressor;
-    struct kist_out *out;     /* where blocks go, or NULL: to memory */
+    struct kist_out *out; /* where blocks go, or NULL: to memory */
     struct kist_buf memory;
-    struct kist_buf starts;   /* u64 of each block, for tables that are looked up */
-    bool lookup;              /* whether to note those */
-    uint64_t block;           /* position of the block being filled, from the table's start */
+    struct kist_buf starts; /* u64 of each block, for tables that are looked up */
+    bool lookup;            /* whether to note those */
+    uint64_t block;         /* position of the block being filled, from the table's start */
     size_t used;
     unsigned char data[KIST_SQUASHFS_META_SIZE];
 };
 
 /* out NULL: blocks are kept in memory. lookup: their positions in the file are noted. */
-void kist_meta_init(struct kist_meta *m, struct kist_compressor *compressor, struct kist_out *out, bool lookup);
+void kist_meta_init(struct kist_meta *m, struct kist_compressor *compressor, struct kist_out *out,
+                    bool lookup);
 void kist_meta_release(struct kist_meta *m);
 
 int kist_meta_add(struct kist_meta *m, const void *data, size_t len, struct kist_error *err) KIST_CHECKED;

@@ -5,7 +5,8 @@
 
 struct walker {
     struct kist_tree *tree;
-    int (*each)(void *arg, struct kist_tree *t, uint32_t name, struct kist_error *err); /* NULL: only numbers them */
+    /* NULL: only numbers them */
+    int (*each)(void *arg, struct kist_tree *t, uint32_t name, struct kist_error *err);
     void *arg;
     uint32_t next; /* number of the inode not met yet */
 };
@@ -35,7 +36,8 @@ static size_t settle_names(struct kist_tree *t)
         living++;
         if (is_directory(inode) && (n->flags & KIST_TREE_WHITED)) {
             inode->flags |= KIST_TREE_OPAQUE;
-            inode->flags &= (uint8_t)~KIST_TREE_IMPLIED; /* what was below is gone: there is nothing to take after */
+            /* What was below is gone: there is nothing to take after. */
+            inode->flags &= (uint8_t)~KIST_TREE_IMPLIED;
         }
         inode->links += is_directory(inode) ? 2 : 1;
         if (!root) {
@@ -98,7 +100,8 @@ static void sort_children(struct kist_order *o, struct kist_tree *t)
         struct kist_tree_inode *inode = kist_tree_inode_of(t, (uint32_t)i);
 
         if (!(t->names[i].flags & KIST_TREE_DEAD) && is_directory(inode) && inode->u.directory.count > 1) {
-            qsort_r(o->names + inode->u.directory.first, inode->u.directory.count, sizeof(*o->names), compare, t);
+            qsort_r(o->names + inode->u.directory.first, inode->u.directory.count, sizeof(*o->names), compare,
+                    t);
         }
     }
 }
@@ -143,15 +146,16 @@ static int walk(const struct kist_order *o, struct walker *w, struct kist_error 
 }
 
 int kist_order_walk(const struct kist_order *o, struct kist_tree *t,
-                    int (*each)(void *arg, struct kist_tree *t, uint32_t name, struct kist_error *err), void *arg,
-                    struct kist_error *err)
+                    int (*each)(void *arg, struct kist_tree *t, uint32_t name, struct kist_error *err),
+                    void *arg, struct kist_error *err)
 {
     struct walker w = {.tree = t, .each = each, .arg = arg, .next = 1};
 
     return walk(o, &w, err);
 }
 
-int kist_order_init(struct kist_order *o, struct kist_tree *t, struct kist_xattrs *xattrs, struct kist_error *err)
+int kist_order_init(struct kist_order *o, struct kist_tree *t, struct kist_xattrs *xattrs,
+                    struct kist_error *err)
 {
     struct walker w = {.tree = t, .next = 1};
     size_t living = settle_names(t);

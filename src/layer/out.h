@@ -1,4 +1,4 @@
-/* The layer file as the writer sees it: bytes appended through one buffer, counted, capped and hashed on the way. */
+/* The layer file as the writer sees it: appended to through one buffer, counted, capped and hashed. */
 #ifndef KIST_LAYER_OUT_H
 #define KIST_LAYER_OUT_H
 
@@ -9,14 +9,15 @@
 
 struct kist_out {
     struct port_file *file;
-    uint64_t position; /* where the next byte goes */
-    uint64_t max;      /* bytes of the file; 0: no limit */
+    uint64_t position;       /* where the next byte goes */
+    uint64_t max;            /* bytes of the file; 0: no limit */
     struct kist_sha256 hash; /* of what was written since kist_out_hash_start */
     unsigned char *buffer;
     size_t used;
 };
 
-int kist_out_init(struct kist_out *o, struct port_file *file, uint64_t max, struct kist_error *err) KIST_CHECKED;
+int kist_out_init(struct kist_out *o, struct port_file *file, uint64_t max,
+                  struct kist_error *err) KIST_CHECKED;
 void kist_out_release(struct kist_out *o);
 
 /* KIST_E_NO_SPACE before a byte past max goes out. */

@@ -56,7 +56,8 @@ static uint32_t clamp_time(int64_t t)
     return t < 0 ? 0 : t > UINT32_MAX ? UINT32_MAX : (uint32_t)t;
 }
 
-static int put_whiteout(struct kist_tree *t, const struct kist_place *place, int64_t mtime, struct kist_error *err)
+static int put_whiteout(struct kist_tree *t, const struct kist_place *place, int64_t mtime,
+                        struct kist_error *err)
 {
     const char *name = place->name + WHITEOUT_LEN;
     size_t len = place->len - WHITEOUT_LEN;
@@ -137,8 +138,8 @@ static int symlink_target(struct kist_tree *t, struct kist_tree_inode *inode, co
     return kist_tree_keep(t, e->link_name, len + 1, &inode->u.symlink.text, err);
 }
 
-static int device_number(struct kist_ingest *in, struct kist_tree_inode *inode, const struct kist_tar_entry *e,
-                         struct kist_error *err)
+static int device_number(struct kist_ingest *in, struct kist_tree_inode *inode,
+                         const struct kist_tar_entry *e, struct kist_error *err)
 {
     if (e->major > 0xfff || e->minor > 0xfffff) {
         return refuse(e->name, "is a device with a number that Linux does not have", err);
@@ -158,8 +159,8 @@ static int describe(struct kist_ingest *in, struct kist_tree_inode *inode, const
                     uint32_t run, struct kist_error *err)
 {
     static const uint8_t types[] = {
-        [KIST_TAR_FILE] = KIST_SQUASHFS_FILE,   [KIST_TAR_SYMLINK] = KIST_SQUASHFS_SYMLINK,
-        [KIST_TAR_CHAR] = KIST_SQUASHFS_CHAR,   [KIST_TAR_BLOCK] = KIST_SQUASHFS_BLOCK,
+        [KIST_TAR_FILE] = KIST_SQUASHFS_FILE,           [KIST_TAR_SYMLINK] = KIST_SQUASHFS_SYMLINK,
+        [KIST_TAR_CHAR] = KIST_SQUASHFS_CHAR,           [KIST_TAR_BLOCK] = KIST_SQUASHFS_BLOCK,
         [KIST_TAR_DIRECTORY] = KIST_SQUASHFS_DIRECTORY, [KIST_TAR_FIFO] = KIST_SQUASHFS_FIFO,
     };
     int rc;
@@ -200,8 +201,8 @@ static void describe_again(struct kist_tree_inode *old, const struct kist_tree_i
     old->flags |= flags;
 }
 
-static int put(struct kist_ingest *in, const struct kist_place *place, const struct kist_tar_entry *e, uint32_t run,
-               struct kist_error *err)
+static int put(struct kist_ingest *in, const struct kist_place *place, const struct kist_tar_entry *e,
+               uint32_t run, struct kist_error *err)
 {
     struct kist_tree *t = in->tree;
     struct kist_tree_inode inode;
@@ -231,7 +232,8 @@ static int put(struct kist_ingest *in, const struct kist_place *place, const str
     return rc < 0 ? rc : kist_tree_put(t, place->parent, place->name, place->len, index, err);
 }
 
-int kist_place_entry(struct kist_ingest *in, const struct kist_tar_entry *e, uint32_t run, struct kist_error *err)
+int kist_place_entry(struct kist_ingest *in, const struct kist_tar_entry *e, uint32_t run,
+                     struct kist_error *err)
 {
     char path[KIST_MAX_PATH + 1];
     struct kist_place place;

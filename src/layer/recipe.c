@@ -4,8 +4,7 @@
 
 #define OP_MAX (1 + 2 * KIST_LAYER_VARINT_MAX)
 #define LITERAL_HEAD 4 /* opcode, a length padded to 3 bytes: written before it is known */
-#define TAR_BLOCK 512
-#define ZEROS_MIN 24 /* fewer zeros at the end of a piece stay in the LITERAL */
+#define ZEROS_MIN 24   /* fewer zeros at the end of a piece stay in the LITERAL */
 
 void kist_recipe_init(struct kist_recipe *r, struct kist_chunks *chunks)
 {
@@ -109,7 +108,7 @@ static size_t zeros_at_end(const unsigned char *p, size_t len)
     return len - n;
 }
 
-/* A piece that begins and ends in one block of the tar: its zeros, if many, are at its end. */
+/* What of one block of the tar is not file data: its zeros, if many, are at its end. */
 static int piece(struct kist_recipe *r, const unsigned char *p, size_t len, struct kist_error *err)
 {
     size_t zeros = zeros_at_end(p, len);
@@ -131,15 +130,35 @@ static int piece(struct kist_recipe *r, const unsigned char *p, size_t len, stru
     return 0;
 }
 
-int kist_recipe_raw(struct kist_recipe *r, uint64_t position, const void *data, size_t len, struct kist_error *err)
+/* All that was told of so far becomes opcodes. */
+static int settle(struct kist_recipe *r, struct kist_error *err)
+{
+    int rc = piece(r, r->held, r->held_len, err);
+
+    r->held_len = 0;
+    return rc < 0 ? rc : zeros_write(r, err);
+}
+
+int kist_recipe_raw(struct kist_recipe *r, uint64_t position, const void *data, size_t len,
+                    struct kist_error *err)
 {
     const unsigned char *p = data;
     int rc = 0;
 
     while (len > 0 && rc == 0) {
-        size_t n = KIST_MIN(len, TAR_BLOCK - (size_t)(position % TAR_BLOCK));
+        size_t left = KIST_RECIPE_BLOCK - (size_t)(position % KIST_RECIPE_BLOCK); /* of the tar's block */
+        size_t n = KIST_MIN(len, left);
 
-        rc = piece(r, p, n, err);
+        if (n == left && r->held_len == 0) {
+            rc = piece(r, p, n, err);
+        } else { /* how the tar is cut on its way here must not show */
+            memcpy(r->held + r->held_len, p, n);
+            r->held_len += n;
+            if (n == left) {
+                rc = piece(r, r->held, r->held_len, err);
+                r->held_len = 0;
+            }
+        }
         position += n;
         p += n;
         len -= n;
@@ -149,14 +168,14 @@ int kist_recipe_raw(struct kist_recipe *r, uint64_t position, const void *data, 
 
 int kist_recipe_whole(struct kist_recipe *r, struct kist_error *err)
 {
-    int rc = zeros_write(r, err);
+    int rc = settle(r, err);
 
     return rc < 0 ? rc : op(r, KIST_LAYER_OP_WHOLE, err);
 }
 
 int kist_recipe_run(struct kist_recipe *r, struct kist_error *err)
 {
-    int rc = zeros_write(r, err);
+    int rc = settle(r, err);
 
     return rc < 0 ? rc : op(r, KIST_LAYER_OP_RUN, err);
 }
@@ -174,7 +193,7 @@ int kist_recipe_data(struct kist_recipe *r, uint64_t offset, uint64_t len, struc
 
 int kist_recipe_end(struct kist_recipe *r, struct kist_error *err)
 {
-    int rc = zeros_write(r, err);
+    int rc = settle(r, err);
 
     return rc < 0 ? rc : op(r, KIST_LAYER_OP_END, err);
 }

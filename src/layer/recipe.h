@@ -4,10 +4,14 @@
 
 #include "layer/chunks.h"
 
+#define KIST_RECIPE_BLOCK 512 /* a tar's */
+
 struct kist_recipe {
-    struct kist_chunks *chunks; /* on its OPS stream */
-    uint64_t zeros;             /* not yet written */
-    size_t literal;             /* length of the LITERAL at hand, and where its length stands in the chunk */
+    struct kist_chunks *chunks;            /* on its OPS stream */
+    unsigned char held[KIST_RECIPE_BLOCK]; /* of a tar block that came in part */
+    size_t held_len;
+    uint64_t zeros; /* not yet written */
+    size_t literal; /* length of the LITERAL at hand, and where its length stands in the chunk */
     size_t literal_at;
     bool literal_open;
 };
@@ -15,13 +19,14 @@ struct kist_recipe {
 void kist_recipe_init(struct kist_recipe *r, struct kist_chunks *chunks);
 
 /* Bytes of the tar, at position in it, that are not file data. */
-int kist_recipe_raw(struct kist_recipe *r, uint64_t position, const void *data, size_t len, struct kist_error *err)
-    KIST_CHECKED;
+int kist_recipe_raw(struct kist_recipe *r, uint64_t position, const void *data, size_t len,
+                    struct kist_error *err) KIST_CHECKED;
 /* The next run's contents, whole. */
 int kist_recipe_whole(struct kist_recipe *r, struct kist_error *err) KIST_CHECKED;
 /* The next run, of which kist_recipe_data says the stretches. */
 int kist_recipe_run(struct kist_recipe *r, struct kist_error *err) KIST_CHECKED;
-int kist_recipe_data(struct kist_recipe *r, uint64_t offset, uint64_t len, struct kist_error *err) KIST_CHECKED;
+int kist_recipe_data(struct kist_recipe *r, uint64_t offset, uint64_t len,
+                     struct kist_error *err) KIST_CHECKED;
 int kist_recipe_end(struct kist_recipe *r, struct kist_error *err) KIST_CHECKED;
 
 #endif

@@ -79,7 +79,8 @@ static int write_ids(struct kist_tables *t, struct kist_meta *m, struct kist_err
 }
 
 /* The keys and values; sets gets the records that point to them. */
-static int write_xattr_keys(struct kist_tables *t, struct kist_meta *m, struct kist_buf *sets, struct kist_error *err)
+static int write_xattr_keys(struct kist_tables *t, struct kist_meta *m, struct kist_buf *sets,
+                            struct kist_error *err)
 {
     int rc = 0;
 
@@ -98,8 +99,8 @@ static int write_xattr_keys(struct kist_tables *t, struct kist_meta *m, struct k
     return rc < 0 ? rc : kist_meta_end(m, err);
 }
 
-static int write_xattr_sets(struct kist_tables *t, struct kist_meta *m, uint64_t keys, const struct kist_buf *sets,
-                            struct kist_error *err)
+static int write_xattr_sets(struct kist_tables *t, struct kist_meta *m, uint64_t keys,
+                            const struct kist_buf *sets, struct kist_error *err)
 {
     unsigned char header[KIST_SQUASHFS_XATTR_HEADER_SIZE] = {0};
     int rc = kist_meta_add(m, sets->data, sets->len, err);

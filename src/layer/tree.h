@@ -1,6 +1,6 @@
 /*
- * The names and inodes of a layer while it is written. Everything refers by index, so a file costs 60 bytes, its name, and 4 to 8
- * bytes of hash table. A parent's index is lower than its children's, always.
+ * The names and inodes of a layer while it is written. Everything refers by index, so a file costs 60 bytes,
+ * its name, and 4 to 8 bytes of hash table. A parent's index is lower than its children's, always.
  */
 #ifndef KIST_LAYER_TREE_H
 #define KIST_LAYER_TREE_H
@@ -16,11 +16,12 @@ enum kist_tree_flags {
     KIST_TREE_DEAD = 1,   /* a name: replaced, or under one that was */
     KIST_TREE_WHITED = 2, /* a name: the layer has a whiteout for it */
     /* inodes */
-    KIST_TREE_IMPLIED = 4,  /* a directory the tar has not named */
-    KIST_TREE_OPAQUE = 8,   /* a directory that hides the one below */
-    KIST_TREE_SPARSE = 16,  /* a file whose holes are real */
+    KIST_TREE_IMPLIED = 4,   /* a directory the tar has not named */
+    KIST_TREE_OPAQUE = 8,    /* a directory that hides the one below */
+    KIST_TREE_SPARSE = 16,   /* a file whose holes are real */
     KIST_TREE_WHITEOUT = 32, /* a whiteout, nothing else */
-    KIST_TREE_FOREIGN = 64,  /* a 0/0 device that the tar holds as such: the kernel would take it for a whiteout */
+    KIST_TREE_FOREIGN =
+        64, /* a 0/0 device that the tar holds as such: the kernel would take it for a whiteout */
 };
 
 struct kist_tree_name {
@@ -74,8 +75,8 @@ int kist_tree_init(struct kist_tree *t, struct kist_budget *budget, struct kist_
 void kist_tree_release(struct kist_tree *t);
 
 /* Keeps len bytes; *at is their place in text. */
-int kist_tree_keep(struct kist_tree *t, const char *text, size_t len, uint32_t *at, struct kist_error *err)
-    KIST_CHECKED;
+int kist_tree_keep(struct kist_tree *t, const char *text, size_t len, uint32_t *at,
+                   struct kist_error *err) KIST_CHECKED;
 /* A new inode, copied from *inode. */
 int kist_tree_inode(struct kist_tree *t, const struct kist_tree_inode *inode, uint32_t *index,
                     struct kist_error *err) KIST_CHECKED;
@@ -88,8 +89,8 @@ uint32_t kist_tree_find(const struct kist_tree *t, uint32_t parent, const char *
 int kist_tree_add(struct kist_tree *t, uint32_t parent, const char *name, size_t len, uint32_t inode,
                   uint32_t *index, struct kist_error *err) KIST_CHECKED;
 /*
- * What is called so from now on is inode: a name is added or replaced, with all below it. The caller sees to it that no
- * directory is put where one is.
+ * What is called so from now on is inode: a name is added or replaced, with all below it. The caller sees to
+ * it that no directory is put where one is.
  */
 int kist_tree_put(struct kist_tree *t, uint32_t parent, const char *name, size_t len, uint32_t inode,
                   struct kist_error *err) KIST_CHECKED;
@@ -105,6 +106,7 @@ static inline const char *kist_tree_text(const struct kist_tree *t, uint32_t at)
 }
 
 /* The path of a name, "" the root, into dst. KIST_E_CORRUPT when it is longer than KIST_MAX_PATH. */
-int kist_tree_path(const struct kist_tree *t, uint32_t name, struct kist_buf *dst, struct kist_error *err) KIST_CHECKED;
+int kist_tree_path(const struct kist_tree *t, uint32_t name, struct kist_buf *dst,
+                   struct kist_error *err) KIST_CHECKED;
 
 #endif

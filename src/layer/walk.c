@@ -14,7 +14,7 @@ struct walk {
     uint32_t at;      /* the directory reached */
     bool make;
     unsigned links;
-    size_t from;                     /* rest[from...] is the way still to go */
+    size_t from;                      /* rest[from...] is the way still to go */
     char rest[2 * KIST_MAX_PATH + 2]; /* filled from its end: targets go before what is left */
 };
 
@@ -22,7 +22,8 @@ static int refuse(const struct walk *w, const char *why, struct kist_error *err)
 {
     char path[128];
 
-    return kist_error_set(err, KIST_E_CORRUPT, "'%s' %s", kist_str_printable(path, sizeof(path), w->path), why);
+    return kist_error_set(err, KIST_E_CORRUPT, "'%s' %s", kist_str_printable(path, sizeof(path), w->path),
+                          why);
 }
 
 static int push(struct walk *w, const char *text, size_t len, struct kist_error *err)

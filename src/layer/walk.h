@@ -1,6 +1,6 @@
 /*
- * From a path as a tar wrote it to a place in the layer's tree. Symlinks on the way are followed within the tree alone: an
- * absolute target begins at its root, and ".." stops there. So no name can leave the layer.
+ * From a path as a tar wrote it to a place in the layer's tree. Symlinks on the way are followed within the
+ * tree alone: an absolute target begins at its root, and ".." stops there. So no name can leave the layer.
  */
 #ifndef KIST_LAYER_WALK_H
 #define KIST_LAYER_WALK_H
@@ -15,11 +15,13 @@ struct kist_place {
 };
 
 /*
- * path is clean (kist_path_clean). Directories that are missing become implied ones. KIST_E_CORRUPT where the way leads
- * through something else, through too many symlinks, or a component has more than 255 bytes.
+ * path is clean (kist_path_clean). Directories that are missing become implied ones. KIST_E_CORRUPT where the
+ * way leads through something else, through too many symlinks, or a component has more than 255 bytes.
  */
-int kist_walk_make(struct kist_tree *t, const char *path, struct kist_place *place, struct kist_error *err) KIST_CHECKED;
+int kist_walk_make(struct kist_tree *t, const char *path, struct kist_place *place,
+                   struct kist_error *err) KIST_CHECKED;
 /* As above, but makes nothing: 1 when the directory is not there. */
-int kist_walk_find(struct kist_tree *t, const char *path, struct kist_place *place, struct kist_error *err) KIST_CHECKED;
+int kist_walk_find(struct kist_tree *t, const char *path, struct kist_place *place,
+                   struct kist_error *err) KIST_CHECKED;
 
 #endif

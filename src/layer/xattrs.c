@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#define NAME_MAX_BYTES 255 /* XATTR_NAME_MAX */
+#define NAME_MAX_BYTES 255    /* XATTR_NAME_MAX */
 #define VALUE_MAX_BYTES 65536 /* XATTR_SIZE_MAX */
 
 static const struct {
@@ -35,8 +35,8 @@ static bool overlay_own(const char *name)
     return kist_str_starts(name, "trusted.overlay.") || kist_str_starts(name, "user.overlay.");
 }
 
-static int add(struct kist_xattrs *x, enum kist_squashfs_xattr_prefix prefix, const char *name, const void *value,
-               size_t size, struct kist_error *err)
+static int add(struct kist_xattrs *x, enum kist_squashfs_xattr_prefix prefix, const char *name,
+               const void *value, size_t size, struct kist_error *err)
 {
     unsigned char head[4];
     unsigned char length[4];
@@ -122,7 +122,8 @@ static bool repeated(const struct kist_tar_xattr *xattrs, size_t i, size_t n)
 }
 
 /* Adds one to the bytes; *keys counts it. Leaves out what the kernel must not see or cannot hold. */
-static int keep(struct kist_xattrs *x, const struct kist_tar_xattr *xattr, uint32_t *keys, struct kist_error *err)
+static int keep(struct kist_xattrs *x, const struct kist_tar_xattr *xattr, uint32_t *keys,
+                struct kist_error *err)
 {
     if (overlay_own(xattr->name)) {
         return 0;

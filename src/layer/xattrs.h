@@ -31,12 +31,13 @@ void kist_xattrs_init(struct kist_xattrs *x, struct kist_budget *budget);
 void kist_xattrs_release(struct kist_xattrs *x);
 
 /*
- * The set of those among n that squashfs can hold and the kernel may see: user, trusted and security, without overlayfs's own.
- * KIST_SQUASHFS_NO_XATTR when none is left. Of two with one name the later counts.
+ * The set of those among n that squashfs can hold and the kernel may see: user, trusted and security, without
+ * overlayfs's own. KIST_SQUASHFS_NO_XATTR when none is left. Of two with one name the later counts.
  */
 int kist_xattrs_find(struct kist_xattrs *x, const struct kist_tar_xattr *xattrs, size_t n, uint32_t *set,
                      struct kist_error *err) KIST_CHECKED;
 /* The set as base (which may be none) with trusted.overlay.opaque = "y" added. */
-int kist_xattrs_opaque(struct kist_xattrs *x, uint32_t base, uint32_t *set, struct kist_error *err) KIST_CHECKED;
+int kist_xattrs_opaque(struct kist_xattrs *x, uint32_t base, uint32_t *set,
+                       struct kist_error *err) KIST_CHECKED;
 
 #endif
