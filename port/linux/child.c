@@ -128,7 +128,7 @@ static int make_cwd(const char *cwd, int root, struct kist_error *err)
 
 static int finish_root(const struct port_root *spec, int root, struct kist_error *err)
 {
-    const unsigned flags = (spec->read_only ? PORT_MOUNT_RDONLY : 0U) | (spec->dev ? 0U : PORT_MOUNT_NODEV);
+    const unsigned flags = PORT_MOUNT_RDONLY | PORT_MOUNT_NODEV;
     const unsigned long propagation = spec->propagation == PORT_SHARED  ? MS_SHARED
                                       : spec->propagation == PORT_SLAVE ? MS_SLAVE
                                                                         : MS_PRIVATE;

@@ -176,7 +176,7 @@ static int confine(const struct port_command *command, struct kist_error *err)
     }
     if (rc == 0 && command->seccomp) {
         /* without no_new_privs the kernel wants CAP_SYS_ADMIN for this, so the capabilities go after it */
-        rc = port_seccomp_install(command->seccomp, command->seccomp_count, command->seccomp_log, err);
+        rc = port_seccomp_install(command->seccomp, command->seccomp_count, command->seccomp_flags, err);
     }
     if (rc == 0 && !command->no_new_privileges) {
         rc = final_capabilities(&command->caps, err);

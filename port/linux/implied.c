@@ -117,8 +117,9 @@ static int make(struct imply *im, int index, const char *path, struct kist_error
     if (up < 0 || fstat(up, &before) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot open directory '/%s'", parent);
     }
-    if (mkdirat(im->upper, path, 0700) < 0) {
-        return errno == EEXIST ? 0 : kist_error_sys(err, KIST_E_IO, errno, "cannot make directory '/%s'", path);
+    /* it may be there from a first start that was cut short */
+    if (mkdirat(im->upper, path, 0700) < 0 && errno != EEXIST) {
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot make directory '/%s'", path);
     }
     rc = liken(im, index, path, err);
     if (rc == 0 && set_times(up, &before) < 0) {

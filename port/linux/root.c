@@ -95,7 +95,6 @@ static int overlay_failed(int upper, int number, struct kist_error *err)
 
 static int mount_overlay(const struct port_root *spec, int upper, struct kist_error *err)
 {
-    const unsigned long flags = spec->dev ? 0 : MS_NODEV;
     char value[1];
     int number = EINVAL;
 
@@ -113,7 +112,7 @@ static int mount_overlay(const struct port_root *spec, int upper, struct kist_er
         if (rc < 0) {
             return rc;
         }
-        number = mount("overlay", "root", "overlay", flags, text.data) < 0 ? errno : 0;
+        number = mount("overlay", "root", "overlay", MS_NODEV, text.data) < 0 ? errno : 0;
     }
     return number == 0 ? 0 : overlay_failed(upper, number, err);
 }

@@ -68,7 +68,7 @@ struct kist_container_new {
     const struct kist_digest *diff_ids; /* the image's layers, the base first */
     size_t diff_id_count;
     const cJSON *config; /* OCI runtime configuration */
-    bool transient;      /* is removed when it ends, and by whoever comes after a crash; nothing of it is synced to flash */
+    bool transient;      /* goes when it ends, or is swept after a crash; nothing of it is synced. Only kist_container_run takes it */
 };
 
 /*
@@ -77,20 +77,17 @@ struct kist_container_new {
  */
 int kist_container_create(const struct kist_engine *e, const struct kist_container_new *n, struct kist_error *err) KIST_CHECKED;
 
-/* How a container meets the caller's terminal and signals. */
-struct kist_container_io {
-    bool sig_proxy; /* signals this process gets go to the container's process 1 */
-    bool (*started)(void *arg, const struct kist_container *c); /* called once the command runs; may be NULL */
-    void *arg;
-};
-
 /*
- * Starts a created or exited container and stays with it until it ends; standard streams are the caller's. 0 with *exit_status (0 ... 255,
- * 128 + n after signal n) once the command ran. KIST_E_CONFLICT: it is running already; KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the
- * command cannot be run; KIST_E_UNSUPPORTED names what the kernel lacks. A transient container is removed whatever comes out.
- * To be called while the process has one thread.
+ * Starts a created or exited container and stays with it until it ends; standard streams are the caller's. sig_proxy: signals this
+ * process gets go to the container's process 1. 0 with *exit_status (0 ... 255, 128 + n after signal n) once the command ran.
+ * KIST_E_CONFLICT: it is running already; KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command cannot be run; KIST_E_UNSUPPORTED names
+ * what the kernel lacks; KIST_E_INTERRUPTED: a signal came first. To be called while the process has one thread.
  */
-int kist_container_run(const struct kist_engine *e, const char *id, const struct kist_container_io *io, int *exit_status,
+int kist_container_start(const struct kist_engine *e, const char *id, bool sig_proxy, int *exit_status, struct kist_error *err)
+    KIST_CHECKED;
+
+/* kist_container_create and kist_container_start in one; a transient container is gone afterwards, whatever came of it. */
+int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n, bool sig_proxy, int *exit_status,
                        struct kist_error *err) KIST_CHECKED;
 
 /* Sweeps what killed processes left, then lists, newest first. */

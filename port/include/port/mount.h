@@ -52,7 +52,6 @@ struct port_root {
     bool fresh;      /* upper is empty: implied directories are to be made in it */
     bool transient;  /* what is written need not survive a power cut */
     bool read_only;
-    bool dev;        /* device nodes in it work */
     enum port_propagation propagation;
 };
 

@@ -46,7 +46,7 @@ struct port_command {
     bool no_new_privileges;
     const struct port_seccomp_insn *seccomp; /* NULL: no filter */
     size_t seccomp_count;
-    bool seccomp_log;
+    unsigned seccomp_flags; /* of port_seccomp_install */
     const struct port_rlimit *rlimits;
     size_t rlimit_count;
     bool has_oom_score;

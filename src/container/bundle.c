@@ -1,0 +1,219 @@
+#include "container/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/path.h"
+#include "layer/layer.h"
+
+/* ---- layers ---- */
+
+static int add_implied(void *arg, const char *path, struct kist_error *err)
+{
+    return kist_strv_add(arg, path, err);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const char *const *left = a, *const *right = b;
+
+    return strcmp(*left, *right);
+}
+
+/* The layer is looked at, and only its descriptor stays. */
+static int open_layer(struct port_layer *layer, struct kist_strv *implied, struct kist_store *store,
+                      const struct kist_digest *diff_id, struct kist_error *err)
+{
+    struct kist_layer *reader;
+    struct port_file *file;
+    int rc = kist_store_layer_open(store, diff_id, &file, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    layer->fd = fcntl(port_file_fd(file), F_DUPFD_CLOEXEC, 0);
+    if (layer->fd < 0) {
+        port_file_discard(file);
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot keep layer '%s' open", layer->name);
+    }
+    rc = kist_layer_open(&reader, file, err);
+    if (rc < 0) {
+        return kist_error_wrap(err, "layer '%s'", layer->name);
+    }
+    rc = kist_layer_implied(reader, add_implied, implied, err);
+    kist_layer_close(reader);
+    if (rc == 0 && implied->n > 0) {
+        qsort(implied->v, implied->n, sizeof(*implied->v), compare);
+        layer->implied = (const char *const *)implied->v;
+        layer->implied_count = implied->n;
+    }
+    return rc;
+}
+
+int kist_bundle_layers_open(struct kist_bundle_layers *l, struct kist_store *store, const struct kist_container_fixed *fixed,
+                            struct kist_error *err)
+{
+    char text[KIST_DIGEST_TEXT_MAX];
+    int rc = 0;
+
+    *l = (struct kist_bundle_layers){.v = calloc(fixed->layer_count + 1, sizeof(*l->v)),
+                                     .implied = calloc(fixed->layer_count + 1, sizeof(*l->implied))};
+    if (!l->v || !l->implied) {
+        kist_bundle_layers_close(l);
+        return kist_error_nomem(err);
+    }
+    while (rc == 0 && l->n < fixed->layer_count) {
+        struct port_layer *layer = &l->v[l->n];
+
+        layer->fd = -1;
+        rc = kist_strv_add(&l->names, kist_digest_text(text, &fixed->layers[l->n]), err);
+        layer->name = rc < 0 ? "" : l->names.v[l->n];
+        rc = rc < 0 ? rc : open_layer(layer, &l->implied[l->n], store, &fixed->layers[l->n], err);
+        l->n++;
+    }
+    if (rc < 0) {
+        kist_bundle_layers_close(l);
+    }
+    return rc;
+}
+
+void kist_bundle_layers_close(struct kist_bundle_layers *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->v[i].fd >= 0) {
+            (void)close(l->v[i].fd);
+        }
+        kist_strv_release(&l->implied[i]);
+    }
+    free(l->v);
+    free(l->implied);
+    kist_strv_release(&l->names);
+    *l = (struct kist_bundle_layers){.v = NULL};
+}
+
+/* ---- files and directories that mounts show ---- */
+
+static const char hosts[] = "127.0.0.1\tlocalhost\n"
+                            "::1\tlocalhost ip6-localhost ip6-loopback\n"
+                            "fe00::\tip6-localnet\n"
+                            "ff00::\tip6-mcastprefix\n"
+                            "ff02::1\tip6-allnodes\n"
+                            "ff02::2\tip6-allrouters\n";
+
+/* A file of the host, or nothing where it has none. */
+static int copy_host(struct kist_buf *text, const char *path, struct kist_error *err)
+{
+    KIST_AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : 1;
+    int rc = 0;
+
+    while (rc == 0 && n > 0) {
+        rc = kist_buf_reserve(text, 4096, err);
+        n = rc < 0 ? 0 : read(fd, text->data + text->len, 4096);
+        text->len += n > 0 ? (size_t)n : 0;
+    }
+    if (text->data) {
+        text->data[text->len] = '\0';
+    }
+    return rc < 0 ? kist_error_wrap(err, "cannot copy '%s'", path) : 0;
+}
+
+static int etc_text(struct kist_buf *text, const char *name, const struct port_sandbox_spec *s, struct kist_error *err)
+{
+    const bool own_network = (s->own & PORT_OWN_NETWORK) != 0;
+
+    if (strcmp(name, "hostname") == 0) {
+        return s->hostname ? kist_buf_printf(text, err, "%s\n", s->hostname) : copy_host(text, "/etc/hostname", err);
+    }
+    if (strcmp(name, "resolv.conf") == 0) {
+        return copy_host(text, "/etc/resolv.conf", err);
+    }
+    if (strcmp(name, "hosts") == 0) {
+        return own_network ? kist_buf_puts(text, hosts, err) : copy_host(text, "/etc/hosts", err);
+    }
+    return kist_error_set(err, KIST_E_USAGE, "config.json: there is no 'etc/%s' to mount", name);
+}
+
+/* Names as the containers' directories allow them. */
+static bool is_name(const char *name)
+{
+    return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
+}
+
+static int make_etc(const char *name, const struct port_sandbox_spec *s, struct port_dir *run, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONF);
+    struct port_file *file;
+    int rc = etc_text(&text, name, s, err);
+
+    rc = rc < 0 ? rc : port_file_create(&file, run, name, true, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = port_file_append(file, kist_buf_text(&text), text.len, err);
+    if (rc == 0 && fchmod(port_file_fd(file), 0644) < 0) {
+        rc = kist_error_sys(err, KIST_E_IO, errno, "cannot make '%s' readable", name);
+    }
+    port_file_discard(file);
+    return rc;
+}
+
+static int make_volume(const char *name, const char *path, struct port_dir *dir, struct kist_error *err)
+{
+    struct port_dir *volumes, *volume = NULL;
+    struct port_stat st;
+    bool is_new;
+    int rc = port_dir_open_at(&volumes, dir, "volumes", true, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    is_new = port_dir_stat(volumes, name, &st, NULL) == KIST_E_NOT_FOUND;
+    rc = port_dir_open_at(&volume, volumes, name, true, err);
+    port_dir_close(volumes);
+    port_dir_close(volume);
+    /* the store's directories are for root alone, a volume for whoever runs in the container */
+    if (rc == 0 && is_new && chmod(path, 0755) < 0) {
+        rc = kist_error_sys(err, KIST_E_IO, errno, "cannot open up '%s'", path);
+    }
+    return rc;
+}
+
+static int make_source(struct kist_spec *spec, struct port_mount *m, struct port_dir *dir, struct port_dir *run,
+                       struct kist_error *err)
+{
+    const bool is_etc = kist_str_starts(m->source, "etc/"), is_volume = kist_str_starts(m->source, "volumes/");
+    const char *name = kist_path_base(m->source);
+    char path[KIST_MAX_PATH + 1];
+    int rc;
+
+    if ((!is_etc && !is_volume) || !is_name(name) || strlen(name) != strlen(m->source) - (is_etc ? 4 : 8)) {
+        return kist_error_set(err, KIST_E_USAGE, "config.json: the bundle has no '%s' to mount", m->source);
+    }
+    if (!kist_path_join(path, sizeof(path), port_dir_path(is_etc ? run : dir), is_etc ? name : m->source)) {
+        return kist_error_set(err, KIST_E_FAIL, "the path of '%s' is too long", m->source);
+    }
+    rc = is_etc ? make_etc(name, &spec->sandbox, run, err) : make_volume(name, path, dir, err);
+    rc = rc < 0 ? rc : kist_strv_add(&spec->texts, path, err);
+    m->source = rc < 0 ? "" : spec->texts.v[spec->texts.n - 1];
+    return rc;
+}
+
+int kist_bundle_sources(struct kist_spec *spec, struct port_dir *dir, struct port_dir *run, struct kist_error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < spec->sandbox.mount_count; i++) {
+        struct port_mount *m = &spec->mounts[i];
+
+        if (m->kind == PORT_MOUNT_BIND && m->source[0] != '/') {
+            rc = make_source(spec, m, dir, run, err);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,144 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "container/engine.h"
+
+static int read_one(const struct kist_engine *e, const struct kist_container_ref *ref, struct kist_container *c,
+                    struct kist_error *err)
+{
+    struct kist_container_fixed fixed;
+    struct kist_container_state state;
+    struct kist_running running;
+    struct port_dir *dir;
+    int rc = kist_store_container_open(e->store, ref->id, &dir, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    *c = (struct kist_container){.image = ref->image, .transient = ref->ephemeral};
+    memcpy(c->id, ref->id, sizeof(c->id));
+    memcpy(c->name, ref->name, sizeof(c->name));
+    rc = kist_container_read_fixed(dir, &fixed, err);
+    if (rc == 0) {
+        c->image_name = fixed.image_name;
+        c->command = fixed.command;
+        c->created = fixed.created;
+        free(fixed.layers);
+        rc = kist_container_read_state(dir, &state, err);
+    }
+    port_dir_close(dir);
+    rc = rc < 0 ? rc : kist_rundir_look(e, ref->id, &running, err);
+    if (rc < 0) {
+        return rc;
+    }
+    c->status = rc == 1 && running.process.pid > 0 ? KIST_CONTAINER_RUNNING
+                : state.started_once               ? KIST_CONTAINER_EXITED
+                                                   : KIST_CONTAINER_CREATED;
+    c->pid = running.process.pid;
+    c->started = c->status == KIST_CONTAINER_RUNNING ? running.started : state.started;
+    c->finished = c->status == KIST_CONTAINER_EXITED && state.finished == 0 ? state.started : state.finished;
+    c->exit_status = c->status == KIST_CONTAINER_EXITED ? state.exit_status : 0;
+    free(running.root);
+    return 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct kist_container *left = a, *right = b;
+
+    if (left->created != right->created) {
+        return left->created > right->created ? -1 : 1;
+    }
+    return strcmp(left->id, right->id);
+}
+
+/* After a reboot nothing in <run> tells of a transient container that was cut off. */
+static bool is_orphan(const struct kist_engine *e, const struct kist_container_ref *ref)
+{
+    struct kist_running running;
+    bool orphan = ref->ephemeral && kist_rundir_look(e, ref->id, &running, NULL) == 0;
+
+    if (ref->ephemeral) {
+        free(running.root);
+    }
+    return orphan && kist_container_sweep_one(e, ref->id, NULL) == 0;
+}
+
+int kist_container_list(const struct kist_engine *e, struct kist_container_list *list, struct kist_error *err)
+{
+    struct kist_container_refs refs;
+    int rc = kist_container_sweep(e, err);
+
+    *list = (struct kist_container_list){.v = NULL};
+    rc = rc < 0 ? rc : kist_store_containers(e->store, &refs, err);
+    if (rc < 0) {
+        return rc;
+    }
+    list->v = calloc(refs.n + 1, sizeof(*list->v));
+    rc = list->v ? 0 : kist_error_nomem(err);
+    for (size_t i = 0; rc == 0 && i < refs.n; i++) {
+        if (is_orphan(e, &refs.v[i])) {
+            continue;
+        }
+        rc = read_one(e, &refs.v[i], &list->v[list->n], err);
+        if (rc == 0) {
+            list->n++;
+        } else {
+            free(list->v[list->n].image_name);
+            free(list->v[list->n].command);
+            list->v[list->n] = (struct kist_container){.pid = 0};
+            /* removed, or not yet complete, while we look */
+            rc = rc == KIST_E_NOT_FOUND ? 0 : rc;
+        }
+    }
+    kist_container_refs_release(&refs);
+    if (rc < 0) {
+        kist_container_list_release(list);
+        return rc;
+    }
+    qsort(list->v, list->n, sizeof(*list->v), newest_first);
+    return 0;
+}
+
+void kist_container_list_release(struct kist_container_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        free(list->v[i].image_name);
+        free(list->v[i].command);
+    }
+    free(list->v);
+    *list = (struct kist_container_list){.v = NULL};
+}
+
+void kist_container_list_auto(struct kist_container_list *list)
+{
+    kist_container_list_release(list);
+}
+
+int kist_container_list_find(const struct kist_container_list *list, const char *text, const struct kist_container **found,
+                             struct kist_error *err)
+{
+    const struct kist_container *by_prefix = NULL;
+    size_t matches = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        const struct kist_container *c = &list->v[i];
+
+        /* a name comes first, as Docker has it */
+        if (strcmp(c->name, text) == 0 || strcmp(c->id, text) == 0) {
+            *found = c;
+            return 0;
+        }
+        if (text[0] != '\0' && kist_str_starts(c->id, text)) {
+            by_prefix = c;
+            matches++;
+        }
+    }
+    if (matches == 1) {
+        *found = by_prefix;
+        return 0;
+    }
+    return matches > 1
+               ? kist_error_set(err, KIST_E_CONFLICT, "'%s' is the start of %zu containers' IDs; give more of it", text, matches)
+               : kist_error_set(err, KIST_E_NOT_FOUND, "no such container: '%s'", text);
+}

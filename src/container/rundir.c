@@ -1,0 +1,172 @@
+/*
+ * <run>/<id>/: a lock that dies with whoever holds it, and what he wrote into it. The pid alone would not do: it may be
+ * another process's by now, and after kill -9 nobody takes it back.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "container/engine.h"
+
+#define LOCK "lock"
+#define TEXT_MAX 8192
+/* Somebody may take a directory away while we wait for its lock. */
+#define TRIES 8
+
+static const char *run_path(const struct kist_engine *e)
+{
+    return e->run ? e->run : KIST_CONTAINER_RUN;
+}
+
+static int hold_once(struct kist_rundir *r, struct port_dir *run, const char *id, int wait_ms, struct kist_error *err)
+{
+    int rc = port_dir_open_at(&r->dir, run, id, true, err);
+
+    rc = rc < 0 ? rc : port_file_open_rw(&r->lock, r->dir, LOCK, err);
+    rc = rc < 0 ? rc : port_file_lock(r->lock, true, wait_ms, err);
+    /* whoever had it may have removed it: then our lock is on a file nobody finds any more */
+    if (rc == 0 && !port_file_is(r->lock, r->dir, LOCK)) {
+        rc = KIST_E_NOT_FOUND;
+    }
+    if (rc < 0) {
+        port_file_discard(r->lock);
+        port_dir_close(r->dir);
+        *r = (struct kist_rundir){.dir = NULL};
+    }
+    return rc;
+}
+
+int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const char *id, int wait_ms, struct kist_error *err)
+{
+    struct port_dir *run;
+    int rc = port_dir_open(&run, run_path(e), true, err);
+
+    *r = (struct kist_rundir){.dir = NULL};
+    if (rc < 0) {
+        return rc;
+    }
+    rc = KIST_E_NOT_FOUND;
+    for (int i = 0; i < TRIES && rc == KIST_E_NOT_FOUND; i++) {
+        rc = hold_once(r, run, id, wait_ms, err);
+    }
+    port_dir_close(run);
+    return rc == KIST_E_NOT_FOUND ? kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is being changed by another kist", id)
+                                  : rc;
+}
+
+int kist_rundir_write(struct kist_rundir *r, const struct kist_running *running, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(TEXT_MAX);
+    KIST_AUTO(json) cJSON *root = cJSON_CreateObject();
+    char start[24];
+    int rc = root ? 0 : kist_error_nomem(err);
+
+    /* as text: a double does not hold all of 64 bits */
+    if (!kist_str_format(start, sizeof(start), "%llu", (unsigned long long)running->process.start)) {
+        return kist_error_set(err, KIST_E_FAIL, "a start time is too long");
+    }
+    rc = rc < 0 ? rc : kist_json_put_u64(root, "pid", (uint64_t)running->process.pid, err);
+    rc = rc < 0 ? rc : kist_json_put_string(root, "start", start, err);
+    rc = rc < 0 ? rc : kist_json_put_u64(root, "started", (uint64_t)running->started, err);
+    rc = rc < 0 ? rc : kist_json_put_string(root, "root", running->root ? running->root : "", err);
+    rc = rc < 0 ? rc : kist_json_print(root, false, &text, err);
+    rc = rc < 0 ? rc : port_file_truncate(r->lock, 0, err);
+    return rc < 0 ? rc : port_file_write_at(r->lock, 0, text.data, text.len, err);
+}
+
+static int read_text(struct port_file *lock, struct kist_running *running, struct kist_error *err)
+{
+    KIST_AUTO(json) cJSON *root = NULL;
+    char text[TEXT_MAX];
+    const char *start, *path;
+    uint64_t pid = 0, started = 0;
+    size_t got;
+    int rc = port_file_read_at(lock, 0, text, sizeof(text), &got, err);
+
+    *running = (struct kist_running){.root = NULL};
+    /* not written yet, or cut off by a death in the middle: nothing is known, which is no failure */
+    if (rc < 0 || got == 0 || kist_json_parse(&root, text, got, LOCK, NULL) < 0) {
+        return rc;
+    }
+    start = kist_json_string(root, "start");
+    path = kist_json_string(root, "root");
+    if (kist_json_u64(root, "pid", &pid) && pid <= INT32_MAX && start && kist_str_u64(start, UINT64_MAX, &running->process.start)) {
+        running->process.pid = (int)pid;
+    }
+    if (kist_json_u64(root, "started", &started)) {
+        running->started = (int64_t)started;
+    }
+    running->root = path ? strdup(path) : NULL;
+    return path && !running->root ? kist_error_nomem(err) : 0;
+}
+
+int kist_rundir_read(const struct kist_rundir *r, struct kist_running *running, struct kist_error *err)
+{
+    return read_text(r->lock, running, err);
+}
+
+int kist_rundir_look(const struct kist_engine *e, const char *id, struct kist_running *running, struct kist_error *err)
+{
+    char path[KIST_CONTAINER_ID_MAX + 4096];
+    struct port_dir *dir = NULL;
+    struct port_file *lock = NULL;
+    int rc;
+
+    *running = (struct kist_running){.root = NULL};
+    if (!kist_path_join(path, sizeof(path), run_path(e), id)) {
+        return kist_error_set(err, KIST_E_FAIL, "the path '%s' is too long", run_path(e));
+    }
+    rc = port_dir_open(&dir, path, false, err);
+    rc = rc < 0 ? rc : port_file_open(&lock, dir, LOCK, err);
+    if (rc == 0) {
+        rc = port_file_lock(lock, false, 0, err);
+        rc = rc == KIST_E_CONFLICT ? read_text(lock, running, err) < 0 ? (int)KIST_E_IO : 1 : rc;
+    }
+    port_file_discard(lock);
+    port_dir_close(dir);
+    return rc == KIST_E_NOT_FOUND ? 0 : rc;
+}
+
+void kist_rundir_release(struct kist_rundir *r, const struct kist_engine *e, const char *id, bool remove)
+{
+    struct port_dir *run;
+
+    /* taken away while it is still locked: nobody can hold it in between */
+    if (r->dir && remove && port_dir_open(&run, run_path(e), false, NULL) == 0) {
+        (void)!port_dir_remove_tree(run, id, NULL);
+        port_dir_close(run);
+    }
+    port_file_discard(r->lock);
+    port_dir_close(r->dir);
+    *r = (struct kist_rundir){.dir = NULL};
+}
+
+struct each_id {
+    int (*each)(void *arg, const char *id, struct kist_error *err);
+    void *arg;
+};
+
+static int pass_id(void *arg, const char *name, struct kist_error *err)
+{
+    const struct each_id *each = arg;
+    unsigned char raw[(KIST_CONTAINER_ID_MAX - 1) / 2];
+
+    return strlen(name) == KIST_CONTAINER_ID_MAX - 1 && kist_str_unhex(raw, sizeof(raw), name)
+               ? each->each(each->arg, name, err)
+               : 0;
+}
+
+int kist_rundir_each(const struct kist_engine *e, int (*each)(void *arg, const char *id, struct kist_error *err), void *arg,
+                     struct kist_error *err)
+{
+    struct each_id pass = {each, arg};
+    struct port_dir *run;
+    int rc = port_dir_open(&run, run_path(e), false, err);
+
+    if (rc < 0) {
+        return rc == KIST_E_NOT_FOUND ? 0 : rc;
+    }
+    rc = port_dir_list(run, pass_id, &pass, err);
+    port_dir_close(run);
+    return rc;
+}
