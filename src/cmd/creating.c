@@ -21,12 +21,19 @@ struct chosen {
     size_t layer_count;
 };
 
-static void release_chosen(struct chosen *c)
+static void close_layers(struct chosen *c)
 {
     for (size_t i = 0; i < c->layer_count; i++) {
         kist_layer_close(c->layers[i]);
     }
     free(c->layers);
+    c->layers = NULL;
+    c->layer_count = 0;
+}
+
+static void release_chosen(struct chosen *c)
+{
+    close_layers(c);
     kist_config_release(&c->config);
     kist_image_list_release(&c->list);
 }
@@ -153,15 +160,15 @@ static int generate(const struct chosen *c, const struct kist_run_options *spec,
     return kist_spec_generate(config, &c->config, spec, &context, err);
 }
 
-int kist_creating(struct kist_app *app, const struct kist_creating_options *o, int count, char **operands,
-                  char id[KIST_CONTAINER_ID_MAX], struct kist_error *err)
+int kist_creating(struct kist_app *app, const struct kist_creating_options *o, char **operands, kist_creating_fn *act,
+                  void *arg, struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *config = NULL;
+    char id[KIST_CONTAINER_ID_MAX];
     struct chosen c = {.store = NULL};
     struct kist_run_options spec;
     int rc = complete_options(o, operands + 1, &spec, err);
 
-    (void)count;
     if (rc == 0) {
         rc = choose(app, o, operands[0], &c, err);
     }
@@ -174,9 +181,10 @@ int kist_creating(struct kist_app *app, const struct kist_creating_options *o, i
     if (rc == 0) {
         rc = generate(&c, &spec, id, &config, err);
     }
+    close_layers(&c); /* the container may run for years: none of this is needed any more */
     if (rc == 0) {
         struct kist_engine engine = {.store = c.store};
-        struct kist_container_new made = {
+        struct kist_container_new described = {
             .id = id,
             .name = o->name,
             .image = &c.image->config,
@@ -187,7 +195,7 @@ int kist_creating(struct kist_app *app, const struct kist_creating_options *o, i
             .transient = o->transient,
         };
 
-        rc = kist_container_create(&engine, &made, err);
+        rc = act(arg, &engine, &described, err);
     }
     kist_strv_release(&spec.command);
     release_chosen(&c);

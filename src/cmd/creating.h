@@ -15,8 +15,12 @@ struct kist_creating_options {
     bool transient;   /* --rm */
 };
 
-/* operands: the image, then the command. id is the container's. */
-int kist_creating(struct kist_app *app, const struct kist_creating_options *o, int count, char **operands,
-                  char id[KIST_CONTAINER_ID_MAX], struct kist_error *err) KIST_CHECKED;
+/* What is done with the container described; the description is gone when it returns. */
+typedef int kist_creating_fn(void *arg, const struct kist_engine *engine, const struct kist_container_new *n,
+                             struct kist_error *err);
+
+/* operands: the image, then the command, ended by NULL. Gives what act returns. */
+int kist_creating(struct kist_app *app, const struct kist_creating_options *o, char **operands, kist_creating_fn *act,
+                  void *arg, struct kist_error *err) KIST_CHECKED;
 
 #endif
