@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "cmd/cmd.h"
 #include "cmd/columns.h"
 #include "cmd/container_view.h"
@@ -10,16 +8,16 @@ struct options {
 };
 
 static const struct kist_column columns[] = {
-    {"CONTAINER ID", "ID"},      {"IMAGE", "Image"},   {"COMMAND", "Command"},
+    {"CONTAINER ID", "ID"}, {"IMAGE", "Image"}, {"COMMAND", "Command"},
     {"CREATED", "RunningFor"}, {"STATUS", "Status"}, {"NAMES", "Names"},
 };
 
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    const struct options *o = values;
-    const struct kist_rows_options rows_options = {o->json, o->quiet, o->format, "ID"};
     KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
     KIST_AUTO(json) cJSON *rows = cJSON_CreateArray();
+    const struct options *o = values;
+    const struct kist_rows_options rows_options = {o->json, o->quiet, o->format, "ID"};
     struct kist_engine engine = {.run = NULL};
     int rc = rows ? kist_app_store(app, false, &engine.store, err) : kist_error_nomem(err);
 
@@ -35,16 +33,18 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 
         if (o->all || list.v[i].status == KIST_CONTAINER_RUNNING) {
             rc = kist_container_row(&list.v[i], o->no_trunc, &row, err);
-            rc = rc < 0 ? rc : kist_json_append(rows, row, err);
+            if (rc == 0) {
+                rc = kist_json_append(rows, row, err);
+            }
         }
     }
-    return rc < 0 ? rc : kist_rows_print(&rows_options, columns, KIST_COUNT(columns), rows, err);
+    return rc == 0 ? kist_rows_print(&rows_options, columns, KIST_COUNT(columns), rows, err) : rc;
 }
 
 static const struct kist_option options[] = {
     KIST_OPT("all", 'a', FLAG, struct options, all, NULL, "Also those that do not run"),
-    KIST_OPT("quiet", 'q', FLAG, struct options, quiet, NULL, "Print only container IDs"),
-    KIST_OPT("no-trunc", 0, FLAG, struct options, no_trunc, NULL, "Cut nothing short"),
+    KIST_OPT("quiet", 'q', FLAG, struct options, quiet, NULL, "Print only IDs"),
+    KIST_OPT("no-trunc", 0, FLAG, struct options, no_trunc, NULL, "Print whole IDs and commands"),
     KIST_OPT("json", 0, FLAG, struct options, json, NULL, "Print a JSON object a line"),
     KIST_OPT("format", 0, TEXT, struct options, format, "TEMPLATE", "Print each container by a Go template"),
     {.name = NULL},
@@ -56,6 +56,5 @@ const struct kist_command kist_cmd_ps = {
     .summary = "List containers",
     .options = options,
     .options_size = sizeof(struct options),
-    .max_operands = 0,
     .run = run,
 };

@@ -7,39 +7,38 @@ struct options {
     bool force;
 };
 
-static int remove_one(const struct kist_engine *e, const struct kist_container_list *list, const char *text, bool force,
-                      struct kist_error *err)
+static int remove_one(const struct kist_engine *engine, const char *text, bool force, struct kist_error *err)
 {
-    const struct kist_container *found;
-    int rc = kist_container_list_find(list, text, &found, err);
+    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
+    const struct kist_container *container;
+    int rc = kist_container_list(engine, &list, err);
 
-    rc = rc < 0 ? rc : kist_container_remove(e, found->id, force, err);
     if (rc == 0) {
-        (void)printf("%s\n", text);
+        rc = kist_container_list_find(&list, text, &container, err);
     }
-    return rc;
+    return rc == 0 ? kist_container_remove(engine, container->id, force, err) : rc;
 }
 
 /* Every operand is tried; the first failure is the command's. */
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
     const struct options *o = values;
-    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
     struct kist_engine engine = {.run = NULL};
     int rc = kist_app_store(app, false, &engine.store, err), failed = 0;
 
     if (rc == KIST_E_NOT_FOUND) {
-        return kist_error_set(err, KIST_E_NOT_FOUND, "no such container: '%s'", operands[0]);
+        return kist_error_set(err, KIST_E_NOT_FOUND, "no such container '%s'", operands[0]);
     }
-    rc = rc < 0 ? rc : kist_container_list(&engine, &list, err);
     for (int i = 0; rc == 0 && i < count; i++) {
         struct kist_error one;
-        int done = remove_one(&engine, &list, operands[i], o->force, &one);
+        int done = remove_one(&engine, operands[i], o->force, &one);
 
-        if (done < 0 && failed == 0) {
+        if (done == 0) {
+            (void)printf("%s\n", operands[i]);
+        } else if (failed == 0) {
             failed = done;
             *err = one;
-        } else if (done < 0) {
+        } else {
             (void)fprintf(stderr, "kist: %s\n", one.message);
         }
     }

@@ -1,38 +1,105 @@
-#include "cmd/running.h"
+/* 'run' and 'create': the same flags, but for those that only matter to who stays. */
+#include <stdio.h>
 
-static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
-{
-    struct kist_running_options o = *(const struct kist_running_options *)values;
-    struct kist_running running;
-    int exit_status = 0, rc;
+#include "cmd/creating.h"
 
-    rc = kist_running_prepare(&running, app, &o, count, operands, err);
-    if (rc == 0) {
-        const struct kist_engine engine = {.store = app->store};
-
-        rc = kist_container_run(&engine, &running.made, !o.no_sig_proxy, &exit_status, err);
-        kist_running_release(&running);
-    }
-    /* the rest of o is the option table's to release */
-    kist_strv_release(&o.run.command);
-    return rc < 0 ? rc : exit_status;
-}
+#define ROW(name, letter, kind, member, argument, text)                                                        \
+    KIST_OPT(name, letter, kind, struct kist_creating_options, member, argument, text)
 
 static const struct kist_option options[] = {
-    KIST_RUNNING_ROWS,
-    KIST_RUNNING_ROW("rm", 0, FLAG, remove, NULL, "Remove the container when it ends"),
-    KIST_RUNNING_ROW("no-sig-proxy", 0, FLAG, no_sig_proxy, NULL, "Do not pass signals on to it"),
+    ROW("sig-proxy", 0, TEXT, sig_proxy, "true|false", "Pass signals on to the container (default true)"),
+    ROW("rm", 0, FLAG, transient, NULL, "Remove the container when it ends"),
+    ROW("cap-add", 0, LIST, spec.cap_add, "CAPABILITY", "Give a capability"),
+    ROW("cap-drop", 0, LIST, spec.cap_drop, "CAPABILITY", "Take a capability away"),
+    ROW("entrypoint", 0, TEXT, spec.entrypoint, "COMMAND", "Instead of the image's entry point"),
+    ROW("env", 'e', LIST, spec.env, "NAME[=VALUE]", "Set a variable; without a value, pass it on"),
+    ROW("env-file", 0, LIST, spec.env_files, "FILE", "Read variables from a file"),
+    ROW("hostname", 'h', TEXT, spec.hostname, "NAME", "Host name inside"),
+    ROW("init", 0, FLAG, spec.init, NULL, "Run an init that reaps zombies and passes signals on"),
+    ROW("interactive", 'i', FLAG, spec.interactive, NULL, "Keep standard input open"),
+    ROW("name", 0, TEXT, name, "NAME", "Name of the container"),
+    ROW("network", 0, TEXT, network, "host|none", "The host's network, or only a loopback of its own (default none)"),
+    ROW("platform", 0, TEXT, platform, "OS/ARCH[/VARIANT]", "Image for another platform"),
+    ROW("privileged", 0, FLAG, spec.privileged, NULL, "All capabilities and devices, no filters"),
+    ROW("progress", 0, TEXT, progress, "MODE", "Of a pull: auto, plain, json or none"),
+    ROW("pull", 0, TEXT, pull, "WHEN", "Pull always, missing (default) or never"),
+    ROW("quiet", 'q', FLAG, quiet, NULL, "Say nothing of a pull"),
+    ROW("read-only", 0, FLAG, spec.read_only, NULL, "The root cannot be written"),
+    ROW("security-opt", 0, LIST, spec.security_opt, "OPTION", "seccomp=unconfined|FILE, no-new-privileges"),
+    ROW("stop-signal", 0, TEXT, spec.stop_signal, "SIGNAL", "Signal that asks the container to end"),
+    ROW("tmpfs", 0, LIST, spec.tmpfs, "PATH[:OPTIONS]", "Mount a tmpfs"),
+    ROW("tty", 't', FLAG, spec.tty, NULL, "Give it a terminal"),
+    ROW("user", 'u', TEXT, spec.user, "USER[:GROUP]", "Name or number"),
+    ROW("volume", 'v', LIST, spec.volumes, "[SOURCE:]PATH[:OPTIONS]", "Bind a directory or file of the host"),
+    ROW("workdir", 'w', TEXT, spec.workdir, "DIR", "Working directory inside"),
     {.name = NULL},
 };
 
+#define RUN_ONLY 2 /* rows at the front that 'create' has not */
+
+static int act_create(void *arg, const struct kist_engine *engine, const struct kist_container_new *n, struct kist_error *err)
+{
+    int rc = kist_container_create(engine, n, err);
+
+    (void)arg;
+    if (rc == 0) {
+        (void)printf("%s\n", n->id);
+    }
+    return rc;
+}
+
+static int create(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
+{
+    (void)count;
+    return kist_creating(app, values, operands, act_create, NULL, err);
+}
+
+struct running {
+    bool sig_proxy;
+    int exit_status;
+};
+
+static int act_run(void *arg, const struct kist_engine *engine, const struct kist_container_new *n, struct kist_error *err)
+{
+    struct running *running = arg;
+
+    return kist_container_run(engine, n, running->sig_proxy, &running->exit_status, err);
+}
+
+static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
+{
+    const struct kist_creating_options *o = values;
+    struct running running = {.sig_proxy = true};
+    int rc;
+
+    (void)count;
+    if (o->sig_proxy && !kist_str_bool(o->sig_proxy, &running.sig_proxy)) {
+        return kist_error_set(err, KIST_E_USAGE, "sig-proxy must be true or false, not '%s'", o->sig_proxy);
+    }
+    rc = kist_creating(app, o, operands, act_run, &running, err);
+    return rc == 0 ? running.exit_status : rc;
+}
+
 const struct kist_command kist_cmd_run = {
     .name = "run",
-    .operands = "IMAGE [COMMAND [ARG...]]",
-    .summary = "Run a command in a new container, in the foreground",
+    .operands = "IMAGE [COMMAND] [ARG...]",
+    .summary = "Run a command in a new container, pulling the image if it is missing",
     .options = options,
-    .options_size = sizeof(struct kist_running_options),
+    .options_size = sizeof(struct kist_creating_options),
     .min_operands = 1,
     .max_operands = -1,
     .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_RUNS,
     .run = run,
+};
+
+const struct kist_command kist_cmd_create = {
+    .name = "create",
+    .operands = "IMAGE [COMMAND] [ARG...]",
+    .summary = "Make a container, to be started later",
+    .options = options + RUN_ONLY,
+    .options_size = sizeof(struct kist_creating_options),
+    .min_operands = 1,
+    .max_operands = -1,
+    .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_RUNS,
+    .run = create,
 };
