@@ -76,22 +76,21 @@ static int write_directory(struct kist_inodes *w, const struct kist_tree *t,
 
 static int write_words(struct kist_inodes *w, const struct kist_run *run, struct kist_error *err)
 {
-    const uint32_t *words = w->contents->words + run->words;
     uint64_t left = kist_run_words(run);
 
-    while (left > 0) {
+    for (size_t at = run->words; left > 0;) {
         unsigned char bytes[4 * WORDS_AT_ONCE];
         size_t n = (size_t)KIST_MIN(left, WORDS_AT_ONCE);
         int rc;
 
         for (size_t i = 0; i < n; i++) {
-            kist_le32_put(bytes + 4 * i, words[i]);
+            kist_le32_put(bytes + 4 * i, w->contents->words[at + i]);
         }
         rc = kist_meta_add(w->inodes, bytes, 4 * n, err);
         if (rc < 0) {
             return rc;
         }
-        words += n;
+        at += n;
         left -= n;
     }
     return 0;
