@@ -171,8 +171,9 @@ static int add_group(void *arg, const struct hierarchy *h, struct kist_error *er
         }
         return 0;
     }
-    if (!kist_str_copy(m->label, sizeof(m->label), h->label)) {
-        m->label[0] = '\0';
+    if (!kist_str_copy(m->label, sizeof(m->label), h->label) ||
+        !kist_str_format(m->path, sizeof(m->path), "%s/" PARENT "/%s", h->point, making->spec->name)) {
+        return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long", h->point);
     }
     if (h->unified) {
         set->unified = (int)set->n;
@@ -195,14 +196,20 @@ int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec 
     set->n = 0;
     set->unified = -1;
     rc = for_each(add_group, &making, err);
-    if (rc == 0 && !making.ruled && set->unified >= 0) {
-        rc = port_device_filter(set->v[set->unified].dir, spec->rules, spec->rule_count, err);
-    }
+    set->filter = !making.ruled && set->unified >= 0;
     return rc;
 }
 
-int port_cgroup_join(const struct port_cgroup_set *set, bool joined_unified, struct kist_error *err)
+int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec, bool joined_unified,
+                     struct kist_error *err)
 {
+    if (set->filter) {
+        int rc = port_device_filter(set->v[set->unified].dir, spec->rules, spec->rule_count, err);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
     for (size_t i = 0; i < set->n; i++) {
         const bool unified = (int)i == set->unified;
 

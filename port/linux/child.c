@@ -82,23 +82,27 @@ static int set_parameter(const struct port_sysctl *sysctl, struct kist_error *er
     return 0;
 }
 
-static int enter_namespaces(const struct port_child *child, struct kist_error *err)
+static int set_up_namespaces(const struct port_sandbox_spec *spec, struct kist_error *err)
 {
-    const struct port_sandbox_spec *spec = child->spec;
-    int rc = port_cgroup_join(child->groups, child->joined_unified, err);
+    int rc = (spec->own & PORT_OWN_HOSTNAME) != 0 ? enter_names(spec, err) : 0;
 
-    /* only now, so that the group is this namespace's root */
-    if (rc == 0 && (spec->own & PORT_OWN_CGROUPS) != 0 && unshare(CLONE_NEWCGROUP) < 0 && errno != EINVAL) {
-        rc = kist_error_sys(err, KIST_E_IO, errno, "cannot make a cgroup namespace");
-    }
-    if (rc == 0 && (spec->own & PORT_OWN_HOSTNAME) != 0) {
-        rc = enter_names(spec, err);
-    }
     if (rc == 0 && (spec->own & PORT_OWN_NETWORK) != 0) {
         rc = port_loopback_up(err);
     }
     for (size_t i = 0; rc == 0 && i < spec->sysctl_count; i++) {
         rc = set_parameter(&spec->sysctls[i], err);
+    }
+    return rc;
+}
+
+/* Late: the device rules that come with it would keep us from loop devices. */
+static int join_groups(const struct port_child *child, struct kist_error *err)
+{
+    int rc = port_cgroup_join(child->groups, &child->spec->cgroup, child->joined_unified, err);
+
+    /* only now, so that the groups are this namespace's roots; kernels before 4.6 have none */
+    if (rc == 0 && (child->spec->own & PORT_OWN_CGROUPS) != 0 && unshare(CLONE_NEWCGROUP) < 0 && errno != EINVAL) {
+        rc = kist_error_sys(err, KIST_E_IO, errno, "cannot make a cgroup namespace");
     }
     return rc;
 }
@@ -206,6 +210,7 @@ static int build_world(const struct port_child *child, int *slave, struct kist_e
     rc = rc < 0 ? rc : make_cwd(spec->command.cwd, root, err);
     rc = rc < 0 ? rc : port_mount_protect(spec, root, err);
     rc = rc < 0 ? rc : finish_root(&spec->root, root, err);
+    rc = rc < 0 ? rc : join_groups(child, err);
     return rc < 0 ? rc : pivot(root, err);
 }
 
@@ -220,7 +225,7 @@ void port_child_main(const struct port_child *child)
     (void)umask(0);
     rc = follow_parent(child->channel, err);
     rc = rc < 0 ? rc : port_command_prepare(&child->spec->command, err);
-    rc = rc < 0 ? rc : enter_namespaces(child, err);
+    rc = rc < 0 ? rc : set_up_namespaces(child->spec, err);
     rc = rc < 0 ? rc : build_world(child, &slave, err);
     rc = rc < 0 ? rc : take_streams(child, slave, err);
     rc = rc < 0 ? rc : port_command_run(&child->spec->command, err);

@@ -169,11 +169,16 @@ static int mount_fs(const struct port_mount *m, int root, struct kist_error *err
     return 0;
 }
 
-static int bind_group(const struct port_mount *m, const char *path, int group, int root, struct kist_error *err)
+static int bind_group(const struct port_mount *m, const char *path, const struct port_cgroup_member *group, int root,
+                      struct kist_error *err)
 {
+    KIST_AUTO(fd) int source = open(group->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     KIST_AUTO(fd) int target = port_place_make(root, path, true, err);
-    struct port_bind bind = {.source = group, .target = target, .path = path, .flags = m->flags};
+    struct port_bind bind = {.source = source, .target = target, .path = path, .flags = m->flags};
 
+    if (source < 0) {
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot open control group '%s'", group->path);
+    }
     return target < 0 ? target : port_mount_bind(root, &bind, err);
 }
 
@@ -190,7 +195,7 @@ static int mount_hierarchies(const struct port_mount *m, const struct port_cgrou
         if (!kist_path_join(path, sizeof(path), m->target, groups->v[i].label)) {
             return kist_error_set(err, KIST_E_FAIL, "the path '%s' is too long", m->target);
         }
-        rc = bind_group(m, path, groups->v[i].dir, root, err);
+        rc = bind_group(m, path, &groups->v[i], root, err);
     }
     if (rc == 0 && (m->flags & PORT_MOUNT_RDONLY) != 0) {
         KIST_AUTO(fd) int here = port_place_open(root, m->target, O_PATH);
@@ -209,7 +214,7 @@ static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set
         return 0; /* a machine without control groups shows none */
     }
     if (groups->n == 1 && groups->unified == 0) {
-        return bind_group(m, m->target, groups->v[0].dir, root, err);
+        return bind_group(m, m->target, &groups->v[0], root, err);
     }
     return mount_hierarchies(m, groups, root, err);
 }

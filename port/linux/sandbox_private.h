@@ -84,6 +84,7 @@ int port_device_all(const struct port_sandbox_spec *spec, int root, struct kist_
 #define PORT_CGROUP_SETS 8
 
 struct port_cgroup_member {
+    char path[512]; /* of the group's directory: a mount namespace made later binds it by this, not by dir */
     char label[64]; /* what its mount is called in the container: "memory", "cpu,cpuacct" */
     int dir;        /* the group's directory, O_RDONLY */
     int tasks;      /* v1: its "tasks", for writing; else -1 */
@@ -94,12 +95,17 @@ struct port_cgroup_set {
     struct port_cgroup_member v[PORT_CGROUP_SETS];
     size_t n;
     int unified; /* index of the v2 one, -1 */
+    bool filter; /* the device rules are still to be attached to it */
 };
 
-/* Makes the groups and sets the device rules. What the kernel or the machine lacks is left out and logged. */
+/* Makes the groups. What the kernel or the machine lacks is left out and logged. */
 int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec *spec, struct kist_error *err) KIST_CHECKED;
-/* Child: joins the v1 groups, and the v2 one unless clone did. */
-int port_cgroup_join(const struct port_cgroup_set *set, bool joined_unified, struct kist_error *err) KIST_CHECKED;
+/*
+ * Child: joins the v1 groups, and the v2 one unless clone did. The device rules hold from here on: to be called once no more device of the
+ * host is needed.
+ */
+int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec, bool joined_unified,
+                     struct kist_error *err) KIST_CHECKED;
 /* Closes descriptors; the groups stay. */
 void port_cgroup_release(struct port_cgroup_set *set);
 /* Attaches the device rules to a v2 group. */
