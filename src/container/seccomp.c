@@ -72,7 +72,7 @@ static size_t put_condition(struct assembly *a, const struct kist_seccomp_condit
     size_t when = ways[c->op].negated ? no : yes, otherwise = ways[c->op].negated ? yes : no, label;
 
     label = compare_word(a, c, LOW_WORD, ways[c->op].low, when, otherwise);
-    if (!a->arch->wide) {
+    if (!a->arch->wide || (c->mask >> 32 == 0 && c->value >> 32 == 0)) {
         return label;
     }
     if (!ways[c->op].ordered) {

@@ -40,12 +40,15 @@ struct kist_seccomp_program {
 /*
  * The program for the machine kist was compiled for, and the other architectures it runs, where seccomp lists
  * them.
- * - System calls this machine does not have are passed over. One that is newer than all that were known when
- * kist was made gives ENOSYS, so that the C library falls back, unless the default action lets it through.
- * - Several rules for one call: the first whose arguments all match, in the order given; a rule without
- * arguments is last. KIST_E_CORRUPT for an object that breaks the specification, KIST_E_UNSUPPORTED for
- * SCMP_ACT_NOTIFY (nobody listens), for a flag or architecture that is unknown, for more instructions than
- * the kernel takes.
+ *
+ * System calls this machine does not have are passed over. One whose number is above all that seccomp names is
+ * newer than it and gives ENOSYS, so that programs fall back, unless the default action lets it through.
+ *
+ * Several rules for one call: the first without arguments, wherever it stands; else the first whose arguments
+ * all match.
+ *
+ * KIST_E_CORRUPT for an object that breaks the specification; KIST_E_UNSUPPORTED for SCMP_ACT_NOTIFY (nobody
+ * would listen), an unknown flag or architecture, more instructions than the kernel takes.
  */
 int kist_seccomp_assemble(struct kist_seccomp_program *program, const cJSON *seccomp,
                           struct kist_error *err) KIST_CHECKED;

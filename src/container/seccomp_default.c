@@ -14,42 +14,87 @@ void kist_seccomp_kernel(struct kist_seccomp_facts *facts, const char *release)
     facts->kernel_minor = (unsigned)KIST_MIN(minor, 9999UL);
 }
 
-/* socket: neither AF_ALG (38) nor AF_VSOCK (40); personality: only those that weaken nothing, and the
- * question which it is. */
-static const char special_rules[] = "[{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{"
-                                    "\"index\":0,\"value\":38,\"op\":\"SCMP_CMP_LT\"}]},"
-                                    "{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{"
-                                    "\"index\":0,\"value\":39,\"op\":\"SCMP_CMP_EQ\"}]},"
-                                    "{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{"
-                                    "\"index\":0,\"value\":40,\"op\":\"SCMP_CMP_GT\"}]},"
-                                    "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ALLOW\","
-                                    "\"args\":[{\"index\":0,\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]},"
-                                    "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ALLOW\","
-                                    "\"args\":[{\"index\":0,\"value\":8,\"op\":\"SCMP_CMP_EQ\"}]},"
-                                    "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ALLOW\","
-                                    "\"args\":[{\"index\":0,\"value\":131072,\"op\":\"SCMP_CMP_EQ\"}]},"
-                                    "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ALLOW\","
-                                    "\"args\":[{\"index\":0,\"value\":131080,\"op\":\"SCMP_CMP_EQ\"}]},"
-                                    "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ALLOW\","
-                                    "\"args\":[{\"index\":0,\"value\":4294967295,\"op\":\"SCMP_CMP_EQ\"}]}]";
-
 /*
- * Without CAP_SYS_ADMIN no new namespaces: clone's flags are looked at (CLONE_NEW..., 0x7e020000, all clear),
- * clone3's are in memory that a filter cannot see, so that it has to seem absent.
+ * Calls that are let through when their first argument, under mask, is value. Docker's profile says the same,
+ * but compares all 64 bits: its "above 40" lets 0x100000028 through, of which the kernel takes the lower
+ * half, and that is AF_VSOCK. So here it is the lower half that counts.
  */
-static const char no_admin_rules[] =
-    "[{\"names\":[\"clone\"],\"action\":\"SCMP_ACT_ALLOW\","
-    "\"args\":[{\"index\":0,\"value\":2114060288,\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]},"
-    "{\"names\":[\"clone3\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}]";
+static const struct {
+    const char *name;
+    uint32_t mask, value;
+} special[] = {
+    /* all families but AF_ALG (38), AF_VSOCK (40) and those from 64, which no kernel has */
+    {"socket", 0xffffffe0, 0},
+    {"socket", 0xfffffffc, 32},
+    {"socket", 0xfffffffe, 36},
+    {"socket", 0xffffffff, 39},
+    {"socket", 0xffffffff, 41},
+    {"socket", 0xfffffffe, 42},
+    {"socket", 0xfffffffc, 44},
+    {"socket", 0xfffffff0, 48},
+    /* PER_LINUX, PER_LINUX32, UNAME26 with either, and the question which it is */
+    {"personality", 0xffffffff, 0},
+    {"personality", 0xffffffff, 8},
+    {"personality", 0xffffffff, 0x20000},
+    {"personality", 0xffffffff, 0x20008},
+    {"personality", 0xffffffff, 0xffffffff},
+    /* no new namespaces: CLONE_NEW... all clear; the last one, left out with CAP_SYS_ADMIN */
+    {"clone", 0x7e020000, 0},
+};
 
-/* Moves the elements of an array given as JSON text to the end of syscalls. */
-static int append_literal(cJSON *syscalls, const char *text, struct kist_error *err)
+static int put_rule(cJSON *syscalls, const char *name, const char *action, cJSON **rule,
+                    struct kist_error *err)
 {
-    KIST_AUTO(json) cJSON *rules = cJSON_Parse(text);
-    int rc = rules ? 0 : kist_error_nomem(err);
+    int rc;
 
-    while (rc == 0 && rules->child) {
-        rc = kist_json_append(syscalls, cJSON_DetachItemViaPointer(rules, rules->child), err);
+    *rule = cJSON_CreateObject();
+    rc = kist_json_append(syscalls, *rule, err);
+    if (rc == 0) {
+        rc = kist_json_put(*rule, "names", cJSON_CreateStringArray(&name, 1), err);
+    }
+    return rc == 0 ? kist_json_put_string(*rule, "action", action, err) : rc;
+}
+
+static int put_masked(cJSON *rule, uint32_t mask, uint32_t value, struct kist_error *err)
+{
+    cJSON *args = cJSON_CreateArray(), *arg = NULL;
+    int rc = kist_json_put(rule, "args", args, err);
+
+    if (rc == 0) {
+        arg = cJSON_CreateObject();
+        rc = kist_json_append(args, arg, err);
+    }
+    if (rc == 0) {
+        rc = kist_json_put_u64(arg, "index", 0, err);
+    }
+    if (rc == 0) {
+        rc = kist_json_put_u64(arg, "value", mask, err);
+    }
+    if (rc == 0) {
+        rc = kist_json_put_u64(arg, "valueTwo", value, err);
+    }
+    return rc == 0 ? kist_json_put_string(arg, "op", "SCMP_CMP_MASKED_EQ", err) : rc;
+}
+
+/* clone3 has its flags in memory that a filter cannot see, so that without CAP_SYS_ADMIN it has to seem
+ * absent. */
+static int put_special(cJSON *syscalls, bool admin, struct kist_error *err)
+{
+    size_t count = KIST_COUNT(special) - admin;
+    cJSON *rule;
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = put_rule(syscalls, special[i].name, "SCMP_ACT_ALLOW", &rule, err);
+        if (rc == 0) {
+            rc = put_masked(rule, special[i].mask, special[i].value, err);
+        }
+    }
+    if (rc == 0 && !admin) {
+        rc = put_rule(syscalls, "clone3", "SCMP_ACT_ERRNO", &rule, err);
+        if (rc == 0) {
+            rc = kist_json_put_u64(rule, "errnoRet", 38, err);
+        }
     }
     return rc;
 }
@@ -67,9 +112,9 @@ static int put_architectures(cJSON *out, struct kist_error *err)
 }
 
 /* One rule for all that is let through whatever its arguments. */
-static int put_allowed(cJSON *syscalls, const struct kist_seccomp_facts *facts, struct kist_error *err)
+static int put_allowed(cJSON *syscalls, const struct kist_seccomp_facts *facts, bool admin,
+                       struct kist_error *err)
 {
-    bool admin = (facts->capabilities & KIST_CAPABILITY_BIT(KIST_CAP_SYS_ADMIN)) != 0;
     cJSON *rule = cJSON_CreateObject(), *names = NULL;
     struct kist_syscalls calls;
     int rc = kist_json_append(syscalls, rule, err);
@@ -85,14 +130,12 @@ static int put_allowed(cJSON *syscalls, const struct kist_seccomp_facts *facts, 
             rc = kist_json_append(names, cJSON_CreateStringReference(kist_syscalls_name(&calls, row)), err);
         }
     }
-    if (rc == 0) {
-        rc = kist_json_put_string(rule, "action", "SCMP_ACT_ALLOW", err);
-    }
-    return rc == 0 && !admin ? append_literal(syscalls, no_admin_rules, err) : rc;
+    return rc == 0 ? kist_json_put_string(rule, "action", "SCMP_ACT_ALLOW", err) : rc;
 }
 
 int kist_seccomp_default(cJSON **out, const struct kist_seccomp_facts *facts, struct kist_error *err)
 {
+    bool admin = (facts->capabilities & KIST_CAPABILITY_BIT(KIST_CAP_SYS_ADMIN)) != 0;
     KIST_AUTO(json) cJSON *seccomp = cJSON_CreateObject();
     cJSON *syscalls = NULL;
     int rc = seccomp ? 0 : kist_error_nomem(err);
@@ -112,10 +155,10 @@ int kist_seccomp_default(cJSON **out, const struct kist_seccomp_facts *facts, st
         rc = kist_json_put(seccomp, "syscalls", syscalls, err);
     }
     if (rc == 0) {
-        rc = put_allowed(syscalls, facts, err);
+        rc = put_allowed(syscalls, facts, admin, err);
     }
     if (rc == 0) {
-        rc = append_literal(syscalls, special_rules, err);
+        rc = put_special(syscalls, admin, err);
     }
     if (rc == 0) {
         *out = seccomp;

@@ -49,12 +49,8 @@ static const struct kist_seccomp_arch arch_x86_64 = {.name = "SCMP_ARCH_X86_64",
                                                      .audit = 0xc000003e,
                                                      .numbers = numbers_x86_64,
                                                      .wide = true};
-static const struct kist_seccomp_arch arch_x32 = {.name = "SCMP_ARCH_X32",
-                                                  .docker = "x32",
-                                                  .audit = 0xc000003e,
-                                                  .numbers = numbers_x32,
-                                                  .wide = true,
-                                                  .x32 = true};
+static const struct kist_seccomp_arch arch_x32 = {
+    .name = "SCMP_ARCH_X32", .docker = "x32", .audit = 0xc000003e, .numbers = numbers_x32, .x32 = true};
 #endif
 
 #if defined(KIST_SECCOMP_EVERY_ARCH) || defined(__x86_64__) || defined(__i386__)

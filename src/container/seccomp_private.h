@@ -36,7 +36,7 @@ struct kist_seccomp_arch {
     const char *docker;      /* as profiles have it: "amd64" */
     uint32_t audit;          /* AUDIT_ARCH_... of the kernel */
     const uint16_t *numbers; /* by row; see kist_seccomp_number */
-    bool wide;               /* arguments have 64 bits */
+    bool wide;               /* arguments are 64-bit */
     bool x32;                /* shares audit with x86_64; its numbers have bit 30 set */
     bool i386;               /* has socketcall and ipc */
 };
