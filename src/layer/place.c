@@ -250,9 +250,9 @@ int kist_place_entry(struct kist_ingest *in, const struct kist_tar_entry *e, uin
     if (kind == NAME_BAD) {
         return refuse(e->name, "lies in what is named as a whiteout", err);
     }
-    rc = kist_walk_make(in->tree, path, &place, err);
-    if (rc < 0) {
-        return rc;
+    rc = kist_walk_make(in->tree, path, kind != NAME_PLAIN, &place, err);
+    if (rc != 0) {
+        return KIST_MIN(rc, 0); /* a whiteout below what this layer makes a file: some writers have these */
     }
     switch (kind) {
     case NAME_OPAQUE:

@@ -13,6 +13,7 @@ struct walk {
     const char *path; /* for messages */
     uint32_t at;      /* the directory reached */
     bool make;
+    bool whiteout; /* path is one: it may lead through what is no directory, and then hides nothing */
     unsigned links;
     size_t from;                      /* rest[from...] is the way still to go */
     char rest[2 * KIST_MAX_PATH + 2]; /* filled from its end: targets go before what is left */
@@ -78,7 +79,7 @@ static int enter(struct walk *w, const char *name, size_t len, struct kist_error
         *inode = kist_tree_implied();
     }
     if (inode->type != KIST_SQUASHFS_DIRECTORY) {
-        return w->make ? refuse(w, "leads through a file that is not a directory", err) : MISSING;
+        return w->make && !w->whiteout ? refuse(w, "leads through a file that is not a directory", err) : MISSING;
     }
     w->at = child;
     return 0;
@@ -127,9 +128,10 @@ static int walk(struct walk *w, struct kist_place *place, struct kist_error *err
     return rc;
 }
 
-int kist_walk_make(struct kist_tree *t, const char *path, struct kist_place *place, struct kist_error *err)
+int kist_walk_make(struct kist_tree *t, const char *path, bool whiteout, struct kist_place *place,
+                   struct kist_error *err)
 {
-    struct walk w = {.tree = t, .path = path, .make = true};
+    struct walk w = {.tree = t, .path = path, .make = true, .whiteout = whiteout};
 
     return walk(&w, place, err);
 }

@@ -16,9 +16,10 @@ struct kist_place {
 
 /*
  * path is clean (kist_path_clean). Directories that are missing become implied ones. KIST_E_CORRUPT where the
- * way leads through something else, through too many symlinks, or a component has more than 255 bytes.
+ * way leads through something else, through too many symlinks, or a component has more than 255 bytes. A whiteout
+ * may lead through something else: 1, it hides nothing then.
  */
-int kist_walk_make(struct kist_tree *t, const char *path, struct kist_place *place,
+int kist_walk_make(struct kist_tree *t, const char *path, bool whiteout, struct kist_place *place,
                    struct kist_error *err) KIST_CHECKED;
 /* As above, but makes nothing: 1 when the directory is not there. */
 int kist_walk_find(struct kist_tree *t, const char *path, struct kist_place *place,
