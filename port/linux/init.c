@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ void port_init_serve(pid_t child)
             (void)close(fd);
         }
     }
+    (void)prctl(PR_SET_NAME, "kist-init", 0, 0, 0);
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, NULL);
     while (true) {

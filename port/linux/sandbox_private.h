@@ -113,10 +113,7 @@ int port_device_filter(int group, const struct port_device_rule *rules, size_t c
 
 /* ---- tty.c ---- */
 
-/*
- * Child: a new terminal of the container's own devpts; its slave becomes the controlling terminal and /dev/console. The caller sends the
- * master to the parent and puts the slave at 0, 1, 2.
- */
+/* Child: a new terminal of the container's own devpts, also seen as /dev/console. */
 int port_tty_make(const struct port_command *command, int root, int *master, int *slave, struct kist_error *err)
     KIST_CHECKED;
 

@@ -1,6 +1,7 @@
 /*
  * The command's standard streams. What is no terminal of ours is simply inherited, so that data never passes through kist; a
  * terminal of ours is not given away (whoever holds it can steer it), but stands behind a pipe or a terminal of the container's.
+ * Nor are the streams of root given to another user, who could not open them by name (/dev/stdout).
  */
 #include <errno.h>
 #include <poll.h>
@@ -75,7 +76,7 @@ int port_stdio_prepare(struct port_stdio *io, const struct port_command *command
             io->child[i] = -1;
         } else if ((i == 0 && !command->stdin_open) || fcntl(i, F_GETFD) < 0) {
             rc = give_null(io, i);
-        } else if (isatty(i)) {
+        } else if (command->uid != 0 || isatty(i)) {
             rc = give_pipe(io, i, command);
         }
         if (rc < 0) {

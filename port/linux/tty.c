@@ -62,7 +62,7 @@ int port_tty_make(const struct port_command *command, int root, int *master, int
         return kist_error_sys(err, KIST_E_IO, errno, "cannot open a terminal for the container");
     }
     /* the command's user must be able to open its own terminal; group and mode are devpts's */
-    if (fchown(*slave, command->uid, (gid_t)-1) < 0 || ioctl(*slave, TIOCSCTTY, 0) < 0) {
+    if (fchown(*slave, command->uid, (gid_t)-1) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot set up the container's terminal");
     }
     if (size.ws_row > 0 && ioctl(*slave, TIOCSWINSZ, &size) < 0) {
