@@ -78,9 +78,25 @@ struct sweep {
     struct kist_store *store;
     struct port_dir *dir; /* blobs or layers */
     const struct kist_digest_set *keep;
+    bool certain; /* settled */
     kist_store_freed_fn *freed;
     void *freed_arg;
 };
+
+/*
+ * Whoever took the last name from something may have died before that lasted: deleted now, a power cut could
+ * bring the name back, and not what it stands for.
+ */
+static int settle(struct kist_store *s, bool *certain, struct kist_error *err)
+{
+    int rc = 0;
+
+    if (!*certain && (rc = port_dir_sync(s->root, err)) == 0 &&
+        (rc = port_dir_sync(s->containers, err)) == 0) {
+        *certain = true;
+    }
+    return rc;
+}
 
 static int sweep_one(void *arg, const char *name, struct kist_error *err)
 {
@@ -95,6 +111,9 @@ static int sweep_one(void *arg, const char *name, struct kist_error *err)
         return 0;
     }
     rc = port_dir_stat(w->dir, name, &st, err);
+    if (rc == 0) {
+        rc = settle(w->store, &w->certain, err);
+    }
     if (rc == 0) {
         rc = port_dir_unlink(w->dir, name, err);
     }
@@ -123,7 +142,8 @@ int kist_store_sweep(struct kist_store *s, const struct kist_index *index, kist_
 
 struct opening {
     struct kist_store *store;
-    bool stale; /* somebody died here */
+    bool stale;   /* somebody died here */
+    bool certain; /* settled */
 };
 
 static int reap_partial(void *arg, const char *name, struct kist_error *err)
@@ -145,7 +165,9 @@ static int reap_temporary(void *arg, const char *name, struct kist_error *err)
     (void)err;
     if (!kist_store_partial_reap(o->store, name)) {
         o->stale = true;
-        (void)!port_dir_remove_tree(o->store->tmp, name, NULL);
+        if (settle(o->store, &o->certain, NULL) == 0) {
+            (void)!port_dir_remove_tree(o->store->tmp, name, NULL);
+        }
     }
     return 0;
 }
