@@ -37,13 +37,16 @@ static int require_layers(struct kist_store *s, const struct kist_image *image, 
 {
     for (size_t i = 0; i < image->layer_count; i++) {
         char text[KIST_DIGEST_TEXT_MAX];
+        int rc = kist_store_layer_find(s, &image->diff_ids[i], err);
 
-        if (!kist_store_has_layer(s, &image->diff_ids[i])) {
-            return kist_error_set(err, KIST_E_NOT_FOUND, "layer '%s' is not in the store",
-                                  kist_digest_text(text, &image->diff_ids[i]));
+        if (rc <= 0) {
+            return rc < 0 ? rc
+                          : kist_error_set(err, KIST_E_NOT_FOUND, "layer '%s' is not in the store",
+                                           kist_digest_text(text, &image->diff_ids[i]));
         }
     }
-    return 0;
+    /* one that another process put there just now may not last yet */
+    return port_dir_sync(s->layers, err);
 }
 
 /* Who has this name for this platform; of images without a name, the one with this ID. */
@@ -130,6 +133,9 @@ static int add_locked(struct kist_store *s, const struct kist_image_new *new, st
         return rc;
     }
     rc = change_index(&index, image, change, err);
+    if (rc == 0) {
+        return port_dir_sync(s->root, err); /* who wrote this index may have died before it lasted */
+    }
     return rc > 0 ? kist_store_index_save(s, &index, err) : rc;
 }
 

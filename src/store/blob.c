@@ -34,7 +34,7 @@ int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, 
     char hex[KIST_DIGEST_HEX_MAX];
 
     if (kist_store_blob(s, digest, &kept, NULL) == 0) {
-        return 0;
+        return port_dir_sync(s->blobs, err);
     }
     return kist_store_write_locked(s, s->blobs, kist_digest_hex(hex, digest), data, len, err);
 }

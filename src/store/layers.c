@@ -9,18 +9,27 @@ struct kist_store_layer_tx {
     char hex[KIST_DIGEST_HEX_MAX];
 };
 
-static bool has_layer(struct kist_store *s, const char *hex)
+static int find_layer(struct kist_store *s, const char *hex, struct kist_error *err)
 {
     struct port_stat st;
+    int rc = port_dir_stat(s->layers, hex, &st, err);
 
-    return port_dir_stat(s->layers, hex, &st, NULL) == 0 && st.type == PORT_TYPE_FILE && st.size > 0;
+    if (rc < 0) {
+        return rc == KIST_E_NOT_FOUND ? 0 : rc;
+    }
+    return st.type == PORT_TYPE_FILE && st.size > 0;
+}
+
+int kist_store_layer_find(struct kist_store *s, const struct kist_digest *diff_id, struct kist_error *err)
+{
+    char hex[KIST_DIGEST_HEX_MAX];
+
+    return find_layer(s, kist_digest_hex(hex, diff_id), err);
 }
 
 bool kist_store_has_layer(struct kist_store *s, const struct kist_digest *diff_id)
 {
-    char hex[KIST_DIGEST_HEX_MAX];
-
-    return has_layer(s, kist_digest_hex(hex, diff_id));
+    return kist_store_layer_find(s, diff_id, NULL) == 1;
 }
 
 int kist_store_layer_open(struct kist_store *s, const struct kist_digest *diff_id, struct port_file **out,
@@ -50,11 +59,11 @@ static int lock_partial(struct port_file *f, const char *hex, struct kist_error 
 static int try_begin(struct kist_store_layer_tx *tx, bool *again, struct kist_error *err)
 {
     struct kist_store *s = tx->store;
-    int rc;
+    int rc = find_layer(s, tx->hex, err);
 
     *again = false;
-    if (has_layer(s, tx->hex)) {
-        return 1;
+    if (rc != 0) {
+        return rc;
     }
     rc = port_file_open_rw(&tx->file, s->partial, tx->hex, err);
     if (rc < 0) {
@@ -68,9 +77,10 @@ static int try_begin(struct kist_store_layer_tx *tx, bool *again, struct kist_er
         *again = true;
         return 0;
     }
-    if (has_layer(s, tx->hex)) {
+    rc = find_layer(s, tx->hex, err);
+    if (rc != 0) {
         (void)!port_dir_unlink(s->partial, tx->hex, NULL);
-        return 1;
+        return rc;
     }
     return port_file_truncate(tx->file, 0, err);
 }

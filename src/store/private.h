@@ -44,9 +44,14 @@ int kist_store_index_load(struct kist_store *s, struct kist_index *index,
 int kist_store_index_save(struct kist_store *s, const struct kist_index *index,
                           struct kist_error *err) KIST_CHECKED;
 
-/* Keeps data as the blob it is; one that is there, whole, is not written again. The caller holds the lock. */
+/* Keeps data as the blob it is; one that is there, whole, is not written again, but lasts. The caller holds
+ * the lock. */
 int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len,
                         struct kist_error *err) KIST_CHECKED;
+
+/* 1: the layer is kept; 0: it is not. */
+int kist_store_layer_find(struct kist_store *s, const struct kist_digest *diff_id,
+                          struct kist_error *err) KIST_CHECKED;
 
 /* ---- leases ---- */
 
