@@ -248,7 +248,8 @@ int kist_store_container_add(struct kist_store *s, const struct kist_container_r
         return kist_error_set(err, KIST_E_FAIL, "a container ID is 64 hex digits");
     }
     if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = check_image(s, &ref->image, err)) < 0 ||
-        (rc = check_free(s, ref, err)) < 0 || (rc = make_room(s, ref, err)) < 0) {
+        (rc = check_free(s, ref, err)) < 0 || (rc = sweep_one(s, ref->id, err)) < 0 ||
+        (rc = make_room(s, ref, err)) < 0) {
         return rc;
     }
     return port_dir_open_at(dir, s->containers, ref->id, false, err);
