@@ -437,6 +437,9 @@ def main(prepare=None):
             good = run_one(function, top) and good
     except Skip as reason:
         print(f"skip {program_name()}: {reason}")
+    except Failure as failure:
+        print(f"FAIL {program_name()}: {failure}")
+        good = False
     finally:
         if good or os.environ.get("KIST_TEST_KEEP") != "1":
             shutil.rmtree(top, ignore_errors=True)
