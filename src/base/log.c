@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/str.h"
+
 static struct {
     enum kist_log_level level;
     kist_log_write_fn *write;
@@ -29,6 +31,7 @@ void kist_log(enum kist_log_level level, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    (void)kist_str_disarm(text); /* lines quote what servers and archives say */
     (void)pthread_mutex_lock(&sink.lock);
     sink.write(sink.arg, level, text);
     (void)pthread_mutex_unlock(&sink.lock);

@@ -43,6 +43,21 @@ char *kist_str_printable(char *dst, size_t size, const char *text)
     return dst;
 }
 
+char *kist_str_disarm(char *text)
+{
+    unsigned char *p = (unsigned char *)text;
+
+    for (; *p != '\0'; p++) {
+        if (*p < ' ' || *p == 0x7f) {
+            *p = '?';
+        } else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
+            *p++ = '?';
+            *p = '?';
+        }
+    }
+    return text;
+}
+
 bool kist_str_starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -303,23 +318,26 @@ char *kist_str_age(char dst[KIST_STR_TIME_MAX], int64_t seconds)
         int64_t below, unit;
         const char *many;
     } rows[] = {
-        {60, 1, "%d seconds"},           {46 * 60, 60, "%d minutes"},
+        {60, 1, "%d seconds"},           {3600, 60, "%d minutes"},
         {48 * 3600, 3600, "%d hours"},   {14 * 86400, 86400, "%d days"},
         {60 * 86400, 7 * 86400, "%d weeks"}, {730 * (int64_t)86400, 30 * 86400, "%d months"},
         {INT64_MAX, 365 * 86400, "%d years"},
     };
     size_t i = 0;
 
+    if (seconds >= 3600 && seconds < INT64_MAX - 3600) {
+        seconds = (seconds + 1800) / 3600 * 3600; /* to the nearest hour, as go-units has it */
+    }
     if (seconds < 1) {
         (void)snprintf(dst, KIST_STR_TIME_MAX, "Less than a second");
     } else if (seconds == 1) {
         (void)snprintf(dst, KIST_STR_TIME_MAX, "1 second");
     } else if (seconds >= 60 && seconds < 120) {
         (void)snprintf(dst, KIST_STR_TIME_MAX, "About a minute");
-    } else if (seconds >= 46 * 60 && seconds < 90 * 60) {
+    } else if (seconds == 3600) {
         (void)snprintf(dst, KIST_STR_TIME_MAX, "About an hour");
     } else {
-        while (seconds >= rows[i].below) {
+        while (i + 1 < KIST_COUNT(rows) && seconds >= rows[i].below) {
             i++;
         }
 #pragma GCC diagnostic push

@@ -16,6 +16,11 @@ bool kist_str_format(char *dst, size_t size, const char *fmt, ...) KIST_PRINTF(3
  * cut, ending in "...". size is at least 4. Returns dst.
  */
 char *kist_str_printable(char *dst, size_t size, const char *text);
+/*
+ * Text made harmless to a terminal, in place: control characters, those that UTF-8 spells in two bytes (U+0080 to U+009F)
+ * among them, become "?". Returns text.
+ */
+char *kist_str_disarm(char *text);
 
 bool kist_str_starts(const char *text, const char *prefix);
 bool kist_str_ends(const char *text, const char *suffix);
