@@ -15,12 +15,22 @@ static void on_stop(int signal_number)
     stopped = 1;
 }
 
-void kist_app_catch_signals(void)
+static void handle_stops(void (*handler)(int))
 {
-    struct sigaction action = {.sa_handler = on_stop};
+    struct sigaction action = {.sa_handler = handler};
 
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
+}
+
+void kist_app_catch_signals(void)
+{
+    handle_stops(on_stop);
+}
+
+void kist_app_release_signals(void)
+{
+    handle_stops(SIG_DFL);
 }
 
 bool kist_app_stopped(void *unused)
@@ -258,7 +268,13 @@ static void print_quoted(FILE *out, const char *text)
     }
 }
 
-static int report(const struct reading *r, int rc, const struct kist_error *err)
+/* A message may quote what a server or an archive said. */
+void kist_app_complain(struct kist_error *err)
+{
+    (void)fprintf(stderr, "kist: %s\n", kist_str_disarm(err->message));
+}
+
+static int report(const struct reading *r, int rc, struct kist_error *err)
 {
     bool runs = r->called.command && (r->called.command->flags & KIST_CMD_RUNS);
     int status = kist_error_exit_status(rc);
@@ -268,7 +284,7 @@ static int report(const struct reading *r, int rc, const struct kist_error *err)
         print_quoted(stderr, err->message);
         (void)fprintf(stderr, "\"}\n");
     } else {
-        (void)fprintf(stderr, "kist: %s\n", err->message);
+        kist_app_complain(err);
     }
     if (runs && rc != KIST_E_NO_EXEC && rc != KIST_E_NO_COMMAND) {
         return 125;
@@ -286,7 +302,7 @@ int kist_app_main(int argc, char **argv)
     if (rc == 0) {
         rc = run_command(&app, &r, &err);
     }
-    if (fflush(stdout) != 0 && rc == 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && rc == 0) {
         rc = kist_error_set(&err, KIST_E_IO, "cannot write to standard output");
     }
     if (rc < 0) {

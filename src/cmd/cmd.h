@@ -51,8 +51,15 @@ int kist_app_main(int argc, char **argv);
 /* The store of the settings, opened at the first call; it belongs to app. */
 int kist_app_store(struct kist_app *app, bool create, struct kist_store **store, struct kist_error *err) KIST_CHECKED;
 
-/* True once SIGINT or SIGTERM came, after kist_app_catch_signals; fits the stop callbacks below. */
+/* One of several failures, on standard error, while the command goes on. */
+void kist_app_complain(struct kist_error *err);
+
+/*
+ * Between the two SIGINT and SIGTERM only make kist_app_stopped true, which fits the stop callbacks below; after the second
+ * they end the process again, but for one that came in between.
+ */
 void kist_app_catch_signals(void);
+void kist_app_release_signals(void);
 bool kist_app_stopped(void *unused);
 
 /* The commands, one file each. */

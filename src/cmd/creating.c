@@ -61,6 +61,9 @@ static int pull(struct kist_app *app, const struct kist_creating_options *o, con
     int rc = kist_pulling(app, name, o->platform, o->quiet ? "none" : o->progress, false, &plan, err);
 
     kist_pull_plan_release(&plan);
+    if (rc == 0 && kist_app_stopped(NULL)) { /* too late for the pull, not for the container */
+        return kist_error_set(err, KIST_E_INTERRUPTED, "interrupted");
+    }
     return rc;
 }
 

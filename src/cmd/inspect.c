@@ -95,6 +95,8 @@ static int inspect(struct kist_app *app, const struct options *o, bool container
         } else if (failed == 0) {
             failed = found;
             *err = missing;
+        } else {
+            kist_app_complain(&missing);
         }
     }
     if (rc == 0) {

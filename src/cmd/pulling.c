@@ -74,6 +74,7 @@ int kist_pulling(struct kist_app *app, const char *reference, const char *platfo
     options.event_arg = &bars;
     kist_app_catch_signals();
     rc = kist_pull(store, &ref, &options, plan, err);
+    kist_app_release_signals();
     kist_progress_end(&bars);
     return rc;
 }

@@ -19,13 +19,16 @@ static int remove_one(const struct kist_engine *engine, const char *text, bool f
     return rc == 0 ? kist_container_remove(engine, container->id, force, err) : rc;
 }
 
-/* Every operand is tried; the first failure is the command's. */
+/* Every operand is tried; the first failure is the command's, with --force not one that finds nothing: as Docker has it. */
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
     const struct options *o = values;
     struct kist_engine engine = {.run = NULL};
     int rc = kist_app_store(app, false, &engine.store, err), failed = 0;
 
+    if (rc == KIST_E_NOT_FOUND && o->force) {
+        return 0; /* no store yet: nothing to remove */
+    }
     if (rc == KIST_E_NOT_FOUND) {
         return kist_error_set(err, KIST_E_NOT_FOUND, "no such container '%s'", operands[0]);
     }
@@ -35,18 +38,18 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 
         if (done == 0) {
             (void)printf("%s\n", operands[i]);
-        } else if (failed == 0) {
+        } else if (failed == 0 && !(o->force && done == KIST_E_NOT_FOUND)) {
             failed = done;
             *err = one;
         } else {
-            (void)fprintf(stderr, "kist: %s\n", one.message);
+            kist_app_complain(&one);
         }
     }
     return rc < 0 ? rc : failed;
 }
 
 static const struct kist_option options[] = {
-    KIST_OPT("force", 'f', FLAG, struct options, force, NULL, "Kill it first if it runs"),
+    KIST_OPT("force", 'f', FLAG, struct options, force, NULL, "Kill it first if it runs; none such is fine"),
     {.name = NULL},
 };
 

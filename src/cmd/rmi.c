@@ -38,15 +38,18 @@ static void print_json(const struct kist_store_removed *r)
     (void)printf("\"freed\":%llu}\n", (unsigned long long)r->freed);
 }
 
-/* Every operand is tried; the first failure is the command's. */
+/* Every operand is tried; the first failure is the command's, with --force not one that finds nothing: as Docker has it. */
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
     const struct options *o = values;
     struct kist_store *store;
     int rc = kist_app_store(app, false, &store, err), failed = 0;
 
+    if (rc == KIST_E_NOT_FOUND && o->force) {
+        return 0; /* no store yet: nothing to remove */
+    }
     if (rc == KIST_E_NOT_FOUND) {
-        return kist_error_set(err, KIST_E_NOT_FOUND, "no such image '%s'", operands[0]);
+        return kist_error_set(err, KIST_E_NOT_FOUND, "no such image: '%s'", operands[0]);
     }
     for (int i = 0; rc == 0 && i < count; i++) {
         struct kist_store_removed removed = {.freed = 0};
@@ -55,11 +58,11 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 
         if (done == 0) {
             o->json ? print_json(&removed) : print_removed(&removed);
-        } else if (failed == 0) {
+        } else if (failed == 0 && !(o->force && done == KIST_E_NOT_FOUND)) {
             failed = done;
             *err = one;
         } else {
-            (void)fprintf(stderr, "kist: %s\n", one.message);
+            kist_app_complain(&one);
         }
         kist_store_removed_release(&removed);
     }
@@ -67,7 +70,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 }
 
 static const struct kist_option options[] = {
-    KIST_OPT("force", 'f', FLAG, struct options, force, NULL, "Remove all names of an image given by its ID"),
+    KIST_OPT("force", 'f', FLAG, struct options, force, NULL, "All names of an image given by its ID; none such is fine"),
     KIST_OPT("json", 0, FLAG, struct options, json, NULL, "Print a JSON object for each"),
     {.name = NULL},
 };
