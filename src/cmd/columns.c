@@ -15,6 +15,22 @@ static const char *cell(const cJSON *row, const struct kist_column *column)
     return text ? text : "";
 }
 
+/* On a terminal: UTF-8's bytes but the first of each character take no place. */
+static int width_of(const char *text)
+{
+    int width = 0;
+
+    for (; *text != '\0'; text++) {
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return width;
+}
+
+static void put_cell(const char *text, int width, bool last)
+{
+    (void)printf("%s%*s%s", text, last ? 0 : width - width_of(text), "", last ? "\n" : "   ");
+}
+
 int kist_columns_print(const struct kist_column *columns, size_t count, const cJSON *rows, struct kist_error *err)
 {
     int width[MAX_COLUMNS];
@@ -24,17 +40,17 @@ int kist_columns_print(const struct kist_column *columns, size_t count, const cJ
         return kist_error_set(err, KIST_E_FAIL, "a table of %zu columns", count);
     }
     for (size_t i = 0; i < count; i++) {
-        width[i] = (int)strlen(columns[i].title);
+        width[i] = width_of(columns[i].title);
         cJSON_ArrayForEach(row, rows) {
-            width[i] = KIST_MAX(width[i], (int)strlen(cell(row, &columns[i])));
+            width[i] = KIST_MAX(width[i], width_of(cell(row, &columns[i])));
         }
     }
     for (size_t i = 0; i < count; i++) {
-        (void)printf("%-*s%s", i + 1 < count ? width[i] : 0, columns[i].title, i + 1 < count ? "   " : "\n");
+        put_cell(columns[i].title, width[i], i + 1 == count);
     }
     cJSON_ArrayForEach(row, rows) {
         for (size_t i = 0; i < count; i++) {
-            (void)printf("%-*s%s", i + 1 < count ? width[i] : 0, cell(row, &columns[i]), i + 1 < count ? "   " : "\n");
+            put_cell(cell(row, &columns[i]), width[i], i + 1 == count);
         }
     }
     return 0;

@@ -34,11 +34,19 @@ static int put_command(cJSON *row, const struct kist_container *c, bool full, st
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONFIG);
     const char *command = c->command ? c->command : "";
-    bool cut = !full && strlen(command) > COMMAND_SHOWN;
-    int rc = kist_buf_printf(&text, err, "\"%.*s%s\"", cut ? COMMAND_SHOWN - 1 : (int)strlen(command), command,
-                             cut ? "…" : "");
+    size_t len = strlen(command);
+    bool cut = !full && len > COMMAND_SHOWN;
+    int rc;
 
-    return rc == 0 ? kist_json_put_string(row, "Command", kist_buf_text(&text), err) : rc;
+    if (cut) {
+        len = COMMAND_SHOWN - 1;
+        while (len > 0 && ((unsigned char)command[len] & 0xc0) == 0x80) {
+            len--; /* not within a character */
+        }
+    }
+    rc = kist_buf_printf(&text, err, "\"%.*s%s\"", (int)len, command, cut ? "…" : "");
+    /* an image's command is anybody's text, and listings are read on terminals */
+    return rc == 0 ? kist_json_put_string(row, "Command", kist_str_disarm(text.data), err) : rc;
 }
 
 static int put_time(cJSON *row, const char *name, int64_t seconds, struct kist_error *err)
