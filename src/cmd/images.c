@@ -5,7 +5,7 @@
 #include "cmd/image_view.h"
 
 struct options {
-    bool quiet, digests, json, no_trunc;
+    bool all, quiet, digests, json, no_trunc;
     const char *format;
 };
 
@@ -19,31 +19,40 @@ static const struct kist_column with_digests[] = {
     {"CREATED", "CreatedSince"},  {"SIZE", "Size"}, {"SHARED", "SharedSize"},
 };
 
-/* REPOSITORY[:TAG] as in Docker: without a tag, all of them. */
-static int wanted(const struct kist_image *image, const char *operand, bool *yes, struct kist_error *err)
-{
-    struct kist_reference want, have;
-    bool any_tag;
-    int rc;
+/* What is asked for: REPOSITORY[:TAG|@DIGEST] as in Docker, without a tag all of them. */
+struct filter {
+    bool given, tagged;
+    struct kist_reference want;
+};
 
-    *yes = true;
+static int filter_parse(struct filter *f, const char *operand, struct kist_error *err)
+{
+    const char *slash = operand ? strrchr(operand, '/') : NULL;
+
+    *f = (struct filter){.given = operand != NULL};
     if (!operand) {
         return 0;
     }
-    *yes = false;
-    if (!image->name) {
-        return 0;
+    f->tagged = strchr(slash ? slash : operand, ':') != NULL; /* parsing puts in a tag where there is none */
+    return kist_reference_parse(&f->want, operand, err);
+}
+
+static bool filter_takes(const struct filter *f, const struct kist_image *image)
+{
+    struct kist_reference have;
+
+    if (!f->given) {
+        return true;
     }
-    rc = kist_reference_parse(&want, operand, err);
-    if (rc == 0) {
-        rc = kist_reference_parse(&have, image->name, err);
+    if (!image->name || kist_reference_parse(&have, image->name, NULL) < 0 || strcmp(f->want.host, have.host) != 0 ||
+        strcmp(f->want.path, have.path) != 0) {
+        return false;
     }
-    if (rc == 0) {
-        any_tag = !kist_str_ends(operand, want.tag) || want.tag[0] == '\0';
-        *yes = strcmp(want.host, have.host) == 0 && strcmp(want.path, have.path) == 0 &&
-               (any_tag || strcmp(want.tag, have.tag) == 0);
+    if (f->want.has_digest) {
+        return kist_digest_equal(&f->want.digest, &image->source) ||
+               kist_digest_equal(&f->want.digest, &image->manifest.digest);
     }
-    return rc;
+    return !f->tagged || strcmp(f->want.tag, have.tag) == 0;
 }
 
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
@@ -53,8 +62,13 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
     KIST_AUTO(json) cJSON *rows = cJSON_CreateArray();
     struct kist_store *store;
-    int rc = rows ? kist_app_store(app, false, &store, err) : kist_error_nomem(err);
+    struct filter filter;
+    int rc = rows ? filter_parse(&filter, count > 0 ? operands[0] : NULL, err) : kist_error_nomem(err);
 
+    if (rc < 0) {
+        return rc;
+    }
+    rc = kist_app_store(app, false, &store, err);
     if (rc == 0) {
         rc = kist_store_images(store, &list, err);
     } else if (rc == KIST_E_NOT_FOUND) {
@@ -62,10 +76,8 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     }
     for (size_t i = 0; rc == 0 && i < list.n; i++) {
         cJSON *row = NULL;
-        bool yes;
 
-        rc = wanted(&list.v[i], count > 0 ? operands[0] : NULL, &yes, err);
-        if (rc == 0 && yes) {
+        if (filter_takes(&filter, &list.v[i])) {
             rc = kist_image_row(&list.v[i], o->no_trunc, &row, err);
             if (rc == 0) {
                 rc = kist_json_append(rows, row, err);
@@ -80,6 +92,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 }
 
 static const struct kist_option options[] = {
+    KIST_OPT("all", 'a', FLAG, struct options, all, NULL, "Taken for Docker's sake: all are listed always"),
     KIST_OPT("quiet", 'q', FLAG, struct options, quiet, NULL, "Print only image IDs"),
     KIST_OPT("digests", 0, FLAG, struct options, digests, NULL, "Print digests too"),
     KIST_OPT("no-trunc", 0, FLAG, struct options, no_trunc, NULL, "Print whole image IDs"),
@@ -90,7 +103,7 @@ static const struct kist_option options[] = {
 
 const struct kist_command kist_cmd_images = {
     .name = "images",
-    .operands = "[REPOSITORY[:TAG]]",
+    .operands = "[REPOSITORY[:TAG|@DIGEST]]",
     .summary = "List the images kept",
     .options = options,
     .options_size = sizeof(struct options),
