@@ -129,6 +129,18 @@ static int repo_digest(char dst[KIST_REFERENCE_TEXT_MAX], const struct kist_imag
     return 0;
 }
 
+static bool has_text(const cJSON *list, const char *text)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, list) {
+        if (strcmp(item->valuestring, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* RepoTags and RepoDigests: every name of this image ID. */
 static int put_names(cJSON *details, const struct kist_image_list *list, const struct kist_image *image,
                      struct kist_error *err)
@@ -152,7 +164,7 @@ static int put_names(cJSON *details, const struct kist_image_list *list, const s
         if (rc == 0) {
             rc = repo_digest(text, other, err);
         }
-        if (rc == 0) {
+        if (rc == 0 && !has_text(digests, text)) {
             rc = kist_json_append(digests, cJSON_CreateString(text), err);
         }
     }
@@ -207,13 +219,31 @@ static int put_absent(cJSON *details, struct kist_error *err)
     return rc;
 }
 
+/* The image's "config", with what Docker's always has and templates rely on. */
+static int put_run_config(cJSON *details, const cJSON *config, struct kist_error *err)
+{
+    static const char *const texts[] = {"User", "WorkingDir", "StopSignal"};
+    static const char *const others[] = {"Env",          "Cmd",     "Entrypoint", "Labels", "Volumes",
+                                         "ExposedPorts", "OnBuild", "Healthcheck"};
+    const cJSON *given = kist_json_object(config, "config");
+    cJSON *run = given ? cJSON_Duplicate(given, 1) : cJSON_CreateObject();
+    int rc = kist_json_put(details, "Config", run, err);
+
+    for (size_t i = 0; rc == 0 && i < KIST_COUNT(texts); i++) {
+        rc = cJSON_HasObjectItem(run, texts[i]) ? 0 : kist_json_put_string(run, texts[i], "", err);
+    }
+    for (size_t i = 0; rc == 0 && i < KIST_COUNT(others); i++) {
+        rc = cJSON_HasObjectItem(run, others[i]) ? 0 : kist_json_put(run, others[i], cJSON_CreateNull(), err);
+    }
+    return rc;
+}
+
 static int put_config(cJSON *details, const struct kist_image *image, const cJSON *config, struct kist_error *err)
 {
     static const struct {
         const char *as, *name;
     } copies[] = {
-        {"Created", "created"}, {"Author", "author"}, {"Config", "config"}, {"Architecture", "architecture"},
-        {"Os", "os"},
+        {"Created", "created"}, {"Author", "author"}, {"Architecture", "architecture"}, {"Os", "os"},
     };
     int rc = 0;
 
@@ -222,6 +252,9 @@ static int put_config(cJSON *details, const struct kist_image *image, const cJSO
     }
     if (rc == 0) {
         rc = put_absent(details, err);
+    }
+    if (rc == 0) {
+        rc = put_run_config(details, config, err);
     }
     if (rc == 0 && image->platform.variant[0] != '\0') {
         rc = kist_json_put_string(details, "Variant", image->platform.variant, err);

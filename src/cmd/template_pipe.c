@@ -127,10 +127,24 @@ int kist_template_bind(struct kist_template *t, const char *name, const cJSON *v
     return 0;
 }
 
+/* Docker's maps among the structs: what they lack is nothing, and no mistake. */
+static bool is_map(const cJSON *member)
+{
+    static const char *const maps[] = {"Labels", "Volumes", "ExposedPorts"};
+
+    for (size_t i = 0; i < KIST_COUNT(maps); i++) {
+        if (member->string && strcmp(member->string, maps[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ".A.B" behind a value. A member that an object lacks is an error, as with Docker's structs; of nothing it is nothing. */
 static int take_fields(struct kist_template *t, bool active, const cJSON **value, struct kist_error *err)
 {
     char name[128];
+    bool map = false;
 
     while (*t->at == '.' && (isalpha((unsigned char)t->at[1]) || t->at[1] == '_')) {
         const cJSON *member;
@@ -144,12 +158,13 @@ static int take_fields(struct kist_template *t, bool active, const cJSON **value
             continue;
         }
         member = cJSON_GetObjectItemCaseSensitive(*value, name);
-        if (!member) {
+        if (!member && !map) {
             member = cJSON_GetObjectItem(*value, name);
         }
-        if (!member) {
+        if (!member && !map) {
             return fail(t, err, "there is no field", name);
         }
+        map = member && is_map(member);
         *value = member;
     }
     return 0;

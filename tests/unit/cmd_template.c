@@ -25,6 +25,7 @@ TEST(what_scripts_use)
         {"{{json .Config.Labels}}", "{\"x.y\":\"z\",\"k\":\"v\"}"},
         {"{{.Tags | json}}", "[\"a:1\",\"b:2\"]"},
         {"{{json .None}}", "null"},
+        {"{{.Config.Labels.k}} {{.Config.Labels.none}} {{.Config.Labels.none.x}}", "v <no value> <no value>"},
         {"{{range .Tags}}<{{.}}>{{end}}", "<a:1><b:2>"},
         {"{{range $i, $t := .Tags}}{{$i}}={{$t}};{{end}}", "0=a:1;1=b:2;"},
         {"{{range $t := .Tags}}{{$t}}{{$.Id}} {{end}}", "a:1sha256:ab b:2sha256:ab "},
