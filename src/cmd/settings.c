@@ -261,6 +261,26 @@ int kist_settings_environment(struct kist_settings *s, const char *(*lookup)(con
     return 0;
 }
 
+static int check_times(const struct kist_settings *s, struct kist_error *err)
+{
+    enum { DAY_MS = 24 * 3600 * 1000 }; /* a long has it everywhere */
+    const struct {
+        const char *key;
+        uint64_t value;
+    } times[] = {
+        {"registry.connect-timeout", s->connect_ms},
+        {"registry.stall-timeout", s->stall_ms},
+        {"registry.backoff", s->backoff_ms},
+    };
+
+    for (size_t i = 0; i < KIST_COUNT(times); i++) {
+        if (times[i].value < 1 || times[i].value > DAY_MS) {
+            return kist_error_set(err, KIST_E_USAGE, "%s must be 1ms to 24h", times[i].key);
+        }
+    }
+    return 0;
+}
+
 int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
 {
     if (s->root[0] != '/') {
@@ -285,5 +305,5 @@ int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
     if (s->mem < (1U << 20)) {
         return kist_error_set(err, KIST_E_USAGE, "mem must be at least 1MiB");
     }
-    return 0;
+    return check_times(s, err);
 }

@@ -65,6 +65,7 @@ TEST(values_out_of_bounds)
     static const char *const rows[] = {
         "root = here\n", "jobs = 0\n", "jobs = 17\n", "layer.compression = xz\n", "layer.level = 4\n",
         "layer.compression = gzip\nlayer.level = 10\n", "registry.tries = 0\n", "mem = 1000\n", "layer.workers = 99\n",
+        "registry.connect-timeout = 0\n", "registry.stall-timeout = 25h\n", "registry.backoff = 1000000000h\n",
     };
 
     for (size_t i = 0; i < KIST_COUNT(rows); i++) {
