@@ -100,6 +100,6 @@ const struct kist_command kist_cmd_create = {
     .options_size = sizeof(struct kist_creating_options),
     .min_operands = 1,
     .max_operands = -1,
-    .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_RUNS,
+    .flags = KIST_CMD_OPTIONS_FIRST,
     .run = create,
 };
