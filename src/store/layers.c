@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "private.h"
 
+#define STOP_MS 200 /* how late a stop may be noticed */
+
 struct kist_store_layer_tx {
     struct kist_store *store;
     struct port_file *file; /* partial/<hex>, locked */
@@ -42,8 +44,14 @@ int kist_store_layer_open(struct kist_store *s, const struct kist_digest *diff_i
                                   : rc;
 }
 
+void kist_store_stop_on(struct kist_store *s, bool (*stop)(void *arg), void *arg)
+{
+    s->stop = stop;
+    s->stop_arg = arg;
+}
+
 /* Waits until nobody else adds this layer. */
-static int lock_partial(struct port_file *f, const char *hex, struct kist_error *err)
+static int lock_partial(const struct kist_store *s, struct port_file *f, const char *hex, struct kist_error *err)
 {
     int rc = port_file_lock(f, true, 0, err), holder;
 
@@ -52,7 +60,16 @@ static int lock_partial(struct port_file *f, const char *hex, struct kist_error 
     }
     holder = port_file_lock_holder(f);
     kist_log(KIST_LOG_INFO, "waiting for layer 'sha256:%s', being added by process %d", hex, holder);
-    return port_file_lock(f, true, -1, err);
+    if (!s->stop) {
+        return port_file_lock(f, true, -1, err);
+    }
+    /* a signal ends the wait of one thread only, and not of one that is just about to wait */
+    while ((rc = port_file_lock(f, true, STOP_MS, err)) == KIST_E_CONFLICT) {
+        if (s->stop(s->stop_arg)) {
+            return kist_error_set(err, KIST_E_INTERRUPTED, "interrupted");
+        }
+    }
+    return rc;
 }
 
 /* 0 with tx->file; 1: the layer is kept; the file was another's or swept while we waited: *again. */
@@ -69,7 +86,7 @@ static int try_begin(struct kist_store_layer_tx *tx, bool *again, struct kist_er
     if (rc < 0) {
         return rc;
     }
-    rc = lock_partial(tx->file, tx->hex, err);
+    rc = lock_partial(s, tx->file, tx->hex, err);
     if (rc < 0) {
         return rc;
     }

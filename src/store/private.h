@@ -12,6 +12,8 @@
 struct kist_store {
     struct port_dir *root, *blobs, *layers, *partial, *containers, *tmp;
     uint32_t block; /* the filesystem's unit: what a file takes is a multiple of it */
+    bool (*stop)(void *arg); /* kist_store_stop_on */
+    void *stop_arg;
 };
 
 /* What a file of size bytes takes on flash. */

@@ -121,6 +121,11 @@ void kist_store_lease_end(struct kist_store_lease *lease);
 struct kist_store_layer_tx;
 int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_id, struct kist_store_layer_tx **out,
                            struct kist_error *err) KIST_CHECKED;
+/*
+ * Asked several times a second while kist_store_layer_begin waits for another process, from whatever thread that is: true
+ * makes it KIST_E_INTERRUPTED. stop NULL (as it begins): only a signal in the waiting thread does.
+ */
+void kist_store_stop_on(struct kist_store *s, bool (*stop)(void *arg), void *arg);
 struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx);
 /* Syncs and renames it into layers/; frees tx whatever it returns, and when it fails removes the file. */
 int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *err) KIST_CHECKED;

@@ -95,6 +95,34 @@ static void *begin_second(void *arg)
     return NULL;
 }
 
+static bool always(void *asked)
+{
+    (*(int *)asked)++;
+    return true;
+}
+
+TEST(waiting_for_another_can_be_stopped)
+{
+    struct kist_digest d = fixture_digest(1);
+    struct kist_store_layer_tx *tx, *other = NULL;
+    struct fixture f;
+    int asked = 0;
+
+    if (!fixture_init(&f)) {
+        return;
+    }
+    REQUIRE_OK(kist_store_layer_begin(f.store, &d, &tx, &f.err), f.err);
+    kist_store_stop_on(f.store, always, &asked);
+    CHECK_INT(kist_store_layer_begin(f.store, &d, &other, &f.err), KIST_E_INTERRUPTED);
+    CHECK_STR(f.err.message, "interrupted");
+    CHECK_INT(asked, 1);
+    CHECK(other == NULL);
+    kist_store_stop_on(f.store, NULL, NULL);
+    kist_store_layer_abort(tx);
+    CHECK_INT(fixture_count(&f, "partial"), 0);
+    fixture_release(&f);
+}
+
 /* The second one has its file open and waits for the lock: as soon as /proc/locks shows a waiter. */
 static void await_waiter(void)
 {
