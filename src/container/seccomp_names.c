@@ -10,11 +10,9 @@
 #define NA 0xffffU             /* the architecture has no such call */
 #define ARM(n) (0xf000U | (n)) /* one of ARM's private calls */
 
-static const char names[] =
-#define SYSCALL(name, ...) #name "\0"
-#include "container/seccomp_table.inc"
-#undef SYSCALL
-    ;
+#define NAME(name, ...) #name "\0"
+
+static const char names[] = KIST_SYSCALLS(NAME);
 
 /* What the default profile says: a word below, or a capability. */
 #define NONE 0
@@ -24,26 +22,20 @@ static const char names[] =
 #define CAP(capability) (0x40 | KIST_CAP_##capability)
 #define ADMIN_OR(capability) (0x80 | KIST_CAP_##capability) /* or CAP_SYS_ADMIN */
 
-static const uint8_t said[] = {
-#define SYSCALL(name, rule, ...) rule,
-#include "container/seccomp_table.inc"
-#undef SYSCALL
-};
+#define RULE(name, rule, ...) rule,
 
-#define SYSCALL(name, rule, x86_64, x32, x86, arm, aarch64, riscv64)                                         \
-    COLUMN(x86_64, x32, x86, arm, aarch64, riscv64),
+static const uint8_t said[] = {KIST_SYSCALLS(RULE)};
+
+#define X86_64(name, rule, x86_64, x32, x86, arm, aarch64, riscv64) x86_64,
+#define X32(name, rule, x86_64, x32, x86, arm, aarch64, riscv64) x32,
+#define I386(name, rule, x86_64, x32, x86, arm, aarch64, riscv64) x86,
+#define ARM32(name, rule, x86_64, x32, x86, arm, aarch64, riscv64) arm,
+#define ARM64(name, rule, x86_64, x32, x86, arm, aarch64, riscv64) aarch64,
+#define RISCV64(name, rule, x86_64, x32, x86, arm, aarch64, riscv64) riscv64,
 
 #if defined(KIST_SECCOMP_EVERY_ARCH) || defined(__x86_64__)
-#define COLUMN(x86_64, x32, x86, arm, aarch64, riscv64) x86_64
-static const uint16_t numbers_x86_64[] = {
-#include "container/seccomp_table.inc"
-};
-#undef COLUMN
-#define COLUMN(x86_64, x32, x86, arm, aarch64, riscv64) x32
-static const uint16_t numbers_x32[] = {
-#include "container/seccomp_table.inc"
-};
-#undef COLUMN
+static const uint16_t numbers_x86_64[] = {KIST_SYSCALLS(X86_64)};
+static const uint16_t numbers_x32[] = {KIST_SYSCALLS(X32)};
 static const struct kist_seccomp_arch arch_x86_64 = {.name = "SCMP_ARCH_X86_64",
                                                      .docker = "amd64",
                                                      .audit = 0xc000003e,
@@ -54,21 +46,13 @@ static const struct kist_seccomp_arch arch_x32 = {
 #endif
 
 #if defined(KIST_SECCOMP_EVERY_ARCH) || defined(__x86_64__) || defined(__i386__)
-#define COLUMN(x86_64, x32, x86, arm, aarch64, riscv64) x86
-static const uint16_t numbers_i386[] = {
-#include "container/seccomp_table.inc"
-};
-#undef COLUMN
+static const uint16_t numbers_i386[] = {KIST_SYSCALLS(I386)};
 static const struct kist_seccomp_arch arch_i386 = {
     .name = "SCMP_ARCH_X86", .docker = "x86", .audit = 0x40000003, .numbers = numbers_i386, .i386 = true};
 #endif
 
 #if defined(KIST_SECCOMP_EVERY_ARCH) || defined(__aarch64__)
-#define COLUMN(x86_64, x32, x86, arm, aarch64, riscv64) aarch64
-static const uint16_t numbers_arm64[] = {
-#include "container/seccomp_table.inc"
-};
-#undef COLUMN
+static const uint16_t numbers_arm64[] = {KIST_SYSCALLS(ARM64)};
 static const struct kist_seccomp_arch arch_arm64 = {.name = "SCMP_ARCH_AARCH64",
                                                     .docker = "arm64",
                                                     .audit = 0xc00000b7,
@@ -77,29 +61,19 @@ static const struct kist_seccomp_arch arch_arm64 = {.name = "SCMP_ARCH_AARCH64",
 #endif
 
 #if defined(KIST_SECCOMP_EVERY_ARCH) || defined(__aarch64__) || defined(__arm__)
-#define COLUMN(x86_64, x32, x86, arm, aarch64, riscv64) arm
-static const uint16_t numbers_arm[] = {
-#include "container/seccomp_table.inc"
-};
-#undef COLUMN
+static const uint16_t numbers_arm[] = {KIST_SYSCALLS(ARM32)};
 static const struct kist_seccomp_arch arch_arm = {
     .name = "SCMP_ARCH_ARM", .docker = "arm", .audit = 0x40000028, .numbers = numbers_arm};
 #endif
 
 #if defined(KIST_SECCOMP_EVERY_ARCH) || (defined(__riscv) && __riscv_xlen == 64)
-#define COLUMN(x86_64, x32, x86, arm, aarch64, riscv64) riscv64
-static const uint16_t numbers_riscv64[] = {
-#include "container/seccomp_table.inc"
-};
-#undef COLUMN
+static const uint16_t numbers_riscv64[] = {KIST_SYSCALLS(RISCV64)};
 static const struct kist_seccomp_arch arch_riscv64 = {.name = "SCMP_ARCH_RISCV64",
                                                       .docker = "riscv64",
                                                       .audit = 0xc00000f3,
                                                       .numbers = numbers_riscv64,
                                                       .wide = true};
 #endif
-
-#undef SYSCALL
 
 #define MACHINE(...)                                                                                         \
     {                                                                                                        \

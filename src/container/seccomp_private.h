@@ -4,14 +4,15 @@
 #define KIST_CONTAINER_SECCOMP_PRIVATE_H
 
 #include "container/seccomp.h"
+#include "container/seccomp_table.h"
 
 /* ---- system calls by name (seccomp_names.c) ---- */
 
 /* The rows of the table; KIST_SYSCALL_<name> is the row of a name. */
 enum {
-#define SYSCALL(name, ...) KIST_SYSCALL_##name,
-#include "container/seccomp_table.inc"
-#undef SYSCALL
+#define ROW(name, ...) KIST_SYSCALL_##name,
+    KIST_SYSCALLS(ROW)
+#undef ROW
     KIST_SYSCALL_COUNT
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes seccomp_table.inc: names and numbers of system calls, and what Docker's default profile says of each.
+"""Writes seccomp_table.h: names and numbers of system calls, and what Docker's default profile says of each.
 
-    seccomp_table.py syscalls.csv default.json > seccomp_table.inc
+    seccomp_table.py syscalls.csv default.json > seccomp_table.h
 
 syscalls.csv is libseccomp's src/syscalls.csv (the kernel's tables, all architectures in one), default.json is the profile of
 github.com/moby/profiles. Names that none of our architectures has are left out. What a single word cannot say (rules on arguments) is
@@ -63,15 +63,25 @@ def main():
             if name not in SPECIAL:
                 said.setdefault(name, []).append(condition(rule))
     print("/*")
-    print(f" * Made by seccomp_table.py: {key.lstrip('#').removeprefix('syscall ')}. Sorted by name, bytewise.")
-    print(f" * SYSCALL(name, rule, {', '.join(COLUMNS)})")
+    print(f" * System calls ({key.lstrip('#').removeprefix('syscall ').strip('()')}), made by seccomp_table.py; sorted by name, bytewise.")
+    print(f" * Each is SYSCALL(name, rule, {', '.join(COLUMNS)}).")
     print(" */")
+    print("#ifndef KIST_CONTAINER_SECCOMP_TABLE_H")
+    print("#define KIST_CONTAINER_SECCOMP_TABLE_H")
+    print()
+    print("/* clang-format off */")
+    print("#define KIST_SYSCALLS(SYSCALL) \\")
+    lines = []
     for row in sorted(rows, key=lambda r: r[key]):
         name = row[key]
         numbers = [number(row[column]) for column in COLUMNS]
         if any(n != "NA" for n in numbers):
             rule = "SPECIAL" if name in SPECIAL else combine(name, [w for w in said.get(name, []) if w])
-            print(f"SYSCALL({name}, {rule}, {', '.join(numbers)})")
+            lines.append(f"    SYSCALL({name}, {rule}, {', '.join(numbers)})")
+    print(" \\\n".join(lines))
+    print("/* clang-format on */")
+    print()
+    print("#endif")
 
 
 main()
