@@ -1,0 +1,369 @@
+/* Each command that changes a store, as the programs above it call it. */
+#include <string.h>
+
+#include "base/str.h"
+#include "powercut.h"
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static const struct test_image app_old = {"docker.io/library/app:latest", "one", {1, 2, 3}},
+                               app_new = {"docker.io/library/app:latest", "two", {1, 4}}, /* keeps the base */
+    app_tag = {"docker.io/library/app:1", "one", {1, 2, 3}},
+                               other = {"docker.io/library/other:latest", "other", {1, 5}};
+
+/* Of app_old; the preparations set it, so that making it up is no part of a command. */
+static struct kist_digest old_id;
+
+static struct kist_store *open_store(bool create)
+{
+    struct kist_error err = {.code = KIST_OK};
+    struct kist_store *s = NULL;
+
+    must(kist_store_open(&s, ROOT, create, &err), &err, "a store to begin with");
+    return s;
+}
+
+static void put(struct kist_store *s, const struct test_image *image)
+{
+    struct kist_error err = {.code = KIST_OK};
+
+    must(image_pull(s, image, 0, &err), &err, image->name);
+    old_id = image_id(&app_old);
+}
+
+/* ---- opening ---- */
+
+static int run_create(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, true, err);
+
+    if (rc == 0) {
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_open(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static void prepare_empty(void)
+{
+    kist_store_close(open_store(true));
+}
+
+/* What somebody left who died in a pull, after one layer and in the middle of the next. */
+static void prepare_stale(void)
+{
+    struct kist_store *s = open_store(true);
+    struct kist_error err = {.code = KIST_OK};
+
+    put(s, &app_old);
+    port_sim_halt_at(15);
+    if (image_pull(s, &app_new, 0, &err) == 0 || !port_sim_halted()) {
+        port_sim_halt_at(1);
+    }
+    kist_store_close(s);
+}
+
+/* ---- pulling ---- */
+
+static int run_pull(const struct test_image *image, unsigned wrong, struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, true, err);
+
+    if (rc == 0) {
+        rc = image_pull(s, image, wrong, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_pull_old(struct kist_error *err)
+{
+    return run_pull(&app_old, 0, err);
+}
+
+static int run_pull_new(struct kist_error *err)
+{
+    return run_pull(&app_new, 0, err);
+}
+
+static int run_pull_tag(struct kist_error *err)
+{
+    return run_pull(&app_tag, 0, err);
+}
+
+static int run_pull_broken(struct kist_error *err)
+{
+    return run_pull(&app_new, 4, err);
+}
+
+/* Another process is about to commit the new layer when this one finds it there. */
+static int run_pull_beside(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, true, err);
+
+    if (rc == 0) {
+        rc = image_pull_beside(s, &app_new, 4, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static void prepare_old(void)
+{
+    struct kist_store *s = open_store(true);
+
+    put(s, &app_old);
+    put(s, &other);
+    kist_store_close(s);
+}
+
+/* ---- removing ---- */
+
+static void prepare_tagged(void)
+{
+    struct kist_store *s = open_store(true);
+
+    put(s, &app_old);
+    put(s, &app_tag);
+    put(s, &other);
+    kist_store_close(s);
+}
+
+static int remove_image(const char *text, bool force, struct kist_error *err)
+{
+    struct kist_store_removed removed;
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_image_remove(s, text, force, &removed, err);
+        kist_store_removed_release(&removed);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_untag(struct kist_error *err)
+{
+    return remove_image("app:1", false, err);
+}
+
+static int run_remove(struct kist_error *err)
+{
+    return remove_image("app", false, err);
+}
+
+static int run_remove_id(struct kist_error *err)
+{
+    char text[KIST_DIGEST_TEXT_MAX];
+
+    return remove_image(kist_digest_text(text, &old_id), true, err);
+}
+
+/* In use by a container: refused, whatever else goes wrong. */
+static int run_remove_used(struct kist_error *err)
+{
+    return remove_image("app", true, err);
+}
+
+/* ---- containers ---- */
+
+static int add_container(struct kist_store *s, const char *id, const char *name, bool ephemeral,
+                         struct kist_error *err)
+{
+    struct kist_container_ref ref = {.image = old_id, .ephemeral = ephemeral};
+    struct port_dir *dir;
+    int rc;
+
+    if (!kist_str_copy(ref.id, sizeof(ref.id), id) || !kist_str_copy(ref.name, sizeof(ref.name), name)) {
+        return kist_error_set(err, KIST_E_FAIL, "a name is too long");
+    }
+    rc = kist_store_container_add(s, &ref, &dir, err);
+    if (rc == 0) {
+        port_dir_close(dir);
+    }
+    return rc;
+}
+
+static int run_container_add(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = add_container(s, ID_B, "second", false, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_container_fleeting(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = add_container(s, ID_B, "second", true, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int write_config(struct kist_store *s, const char *text, struct kist_error *err)
+{
+    struct port_dir *dir;
+    int rc = kist_store_container_open(s, ID_A, &dir, err);
+
+    if (rc == 0) {
+        rc = kist_store_write_file(s, dir, "config.json", text, strlen(text), err);
+        port_dir_close(dir);
+    }
+    return rc;
+}
+
+static int run_write(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = write_config(s, "{\"ociVersion\":\"1.2.0\"}", err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int remove_container(const char *id, struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_container_remove(s, id, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_container_remove(struct kist_error *err)
+{
+    return remove_container(ID_A, err);
+}
+
+static int run_container_remove_fleeting(struct kist_error *err)
+{
+    return remove_container(ID_B, err);
+}
+
+/* A container with files in its writable directory. */
+static void prepare_container(void)
+{
+    static const char *const rooms[] = {"upper", "work"};
+    struct kist_error err = {.code = KIST_OK};
+    struct kist_store *s = open_store(true);
+    struct port_dir *dir, *room;
+    struct port_file *f;
+
+    put(s, &app_old);
+    must(add_container(s, ID_A, "first", false, &err), &err, "a container");
+    must(write_config(s, "{}", &err), &err, "its configuration");
+    must(kist_store_container_open(s, ID_A, &dir, &err), &err, "a container");
+    for (size_t i = 0; i < KIST_COUNT(rooms); i++) {
+        must(port_dir_open_at(&room, dir, rooms[i], true, &err), &err, rooms[i]);
+        must(port_file_create(&f, room, "file", false, &err), &err, "a file");
+        must(port_file_append(f, "data", 4, &err), &err, "a file");
+        must(port_file_close(f, &err), &err, "a file");
+        port_dir_close(room);
+    }
+    port_dir_close(dir);
+    kist_store_close(s);
+}
+
+static void prepare_containers(void)
+{
+    struct kist_error err = {.code = KIST_OK};
+    struct kist_store *s;
+
+    prepare_container();
+    s = open_store(false);
+    must(add_container(s, ID_B, "second", true, &err), &err, "a second container");
+    kist_store_close(s);
+}
+
+const struct command commands[] = {
+    {.group = "store", .name = "create a store", .run = run_create, .makes_store = true},
+    {.group = "store", .name = "open after a dead pull", .prepare = prepare_stale, .run = run_open},
+    {.group = "pull", .name = "pull into no store", .run = run_pull_old, .makes_store = true},
+    {.group = "pull", .name = "pull a new image", .prepare = prepare_empty, .run = run_pull_old},
+    {.group = "pull", .name = "pull again", .prepare = prepare_old, .run = run_pull_old},
+    {.group = "update", .name = "pull an update", .prepare = prepare_old, .run = run_pull_new},
+    {.group = "update", .name = "pull after a dead pull", .prepare = prepare_stale, .run = run_pull_new},
+    {.group = "update", .name = "pull a second tag", .prepare = prepare_old, .run = run_pull_tag},
+    {.group = "update",
+     .name = "pull that loses its connection",
+     .prepare = prepare_old,
+     .run = run_pull_broken,
+     .result = KIST_E_NETWORK},
+    {.group = "update", .name = "pull beside another", .prepare = prepare_old, .run = run_pull_beside},
+    {.group = "remove",
+     .name = "rmi of an image in use",
+     .prepare = prepare_container,
+     .run = run_remove_used,
+     .result = KIST_E_CONFLICT,
+     /* cJSON does not tell lack of memory: the container's reference would count as damaged, and not keep the
+        image */
+     .spare_memory = true},
+    {.group = "remove",
+     .name = "rmi of one tag of two",
+     .prepare = prepare_tagged,
+     .run = run_untag,
+     .again = KIST_E_NOT_FOUND},
+    {.group = "remove",
+     .name = "rmi of an image",
+     .prepare = prepare_old,
+     .run = run_remove,
+     .again = KIST_E_NOT_FOUND},
+    {.group = "remove",
+     .name = "rmi --force of an ID",
+     .prepare = prepare_tagged,
+     .run = run_remove_id,
+     .again = KIST_E_NOT_FOUND},
+    {.group = "container",
+     .name = "container add",
+     .prepare = prepare_container,
+     .run = run_container_add,
+     .again = KIST_E_CONFLICT},
+    {.group = "container",
+     .name = "container add, ephemeral",
+     .prepare = prepare_container,
+     .run = run_container_fleeting,
+     .again = KIST_E_CONFLICT,
+     .fleeting = true},
+    {.group = "container", .name = "container write", .prepare = prepare_container, .run = run_write},
+    {.group = "container",
+     .name = "container remove",
+     .prepare = prepare_container,
+     .run = run_container_remove,
+     .again = KIST_E_NOT_FOUND},
+    {.group = "container",
+     .name = "container remove, ephemeral",
+     .prepare = prepare_containers,
+     .run = run_container_remove_fleeting,
+     .again = KIST_E_NOT_FOUND,
+     .fleeting = true},
+};
+const size_t command_count = KIST_COUNT(commands);

@@ -1,0 +1,268 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "layer/layer.h"
+#include "powercut.h"
+
+#define LAYERS 8
+#define CHUNK 4096 /* bytes that arrive at a time */
+
+/* Layer i + 1, made when it is first asked for. */
+static struct {
+    struct kist_buf tar;
+    struct kist_digest diff_id;
+} layers[LAYERS];
+
+void must(int rc, const struct kist_error *err, const char *what)
+{
+    if (rc < 0) {
+        fprintf(stderr, "powercut: %s: %s\n", what, err->message);
+        exit(2);
+    }
+}
+
+/* ---- tars ---- */
+
+static void add(struct kist_buf *tar, const void *data, size_t len)
+{
+    struct kist_error err = {.code = KIST_OK};
+
+    must(kist_buf_add(tar, data, len, &err), &err, "a tar");
+}
+
+static void add_member(struct kist_buf *tar, char type, const char *name, unsigned char fill, size_t size)
+{
+    char block[512] = "";
+    unsigned sum = 0;
+
+    (void)!kist_str_copy(block, 100, name);
+    (void)snprintf(block + 100, 36, "%07o%c%07o%c%07o%c%011o", type == '5' ? 0755U : 0644U, 0, 0U, 0, 0U, 0,
+                   (unsigned)size);
+    (void)snprintf(block + 136, 12, "%011o", 1700000000U);
+    memcpy(block + 148, "        ", 8);
+    block[156] = type;
+    if (type == '2') {
+        (void)!kist_str_copy(block + 157, 100, "target/of/a/link");
+    }
+    memcpy(block + 257, "ustar\00000", 8);
+    for (size_t i = 0; i < sizeof(block); i++) {
+        sum += (unsigned char)block[i];
+    }
+    (void)snprintf(block + 148, 8, "%06o", sum);
+    add(tar, block, sizeof(block));
+    /* compressible, but not to nothing */
+    for (size_t done = 0; done < size; done += sizeof(block)) {
+        for (size_t i = 0; i < sizeof(block); i++) {
+            size_t at = done + i;
+
+            block[i] = at < size ? (char)(fill + (at * 7 + at / 61 * at / 97) % 64) : 0;
+        }
+        add(tar, block, sizeof(block));
+    }
+}
+
+static void make_layer(unsigned number)
+{
+    static const char zeros[1024];
+    struct kist_buf *tar = &layers[number - 1].tar;
+    char name[64];
+
+    kist_buf_init(tar, 1U << 20);
+    (void)snprintf(name, sizeof(name), "layer%u/", number);
+    add_member(tar, '5', name, 0, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        (void)snprintf(name, sizeof(name), "layer%u/file%u", number, i);
+        add_member(tar, '0', name, (unsigned char)(number * 16 + i), 300 + (size_t)i * number * 700);
+    }
+    (void)snprintf(name, sizeof(name), "implied%u/link", number);
+    add_member(tar, '2', name, 0, 0);
+    add(tar, zeros, sizeof(zeros));
+    kist_digest_of(&layers[number - 1].diff_id, tar->data, tar->len);
+}
+
+static const struct kist_digest *diff_id_of(unsigned number)
+{
+    if (layers[number - 1].tar.len == 0) {
+        make_layer(number);
+    }
+    return &layers[number - 1].diff_id;
+}
+
+void images_release(void)
+{
+    for (size_t i = 0; i < LAYERS; i++) {
+        kist_buf_release(&layers[i].tar);
+    }
+}
+
+/* ---- documents ---- */
+
+static int write_config(struct kist_buf *out, const struct test_image *image, struct kist_error *err)
+{
+    int rc = kist_buf_printf(
+        out, err,
+        "{\"architecture\":\"arm\",\"variant\":\"v7\",\"os\":\"linux\",\"config\":{\"Labels\":"
+        "{\"id\":\"%s\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[",
+        image->id);
+
+    for (size_t i = 0; i < IMAGE_LAYERS && image->layers[i] && rc == 0; i++) {
+        char text[KIST_DIGEST_TEXT_MAX];
+
+        rc = kist_buf_printf(out, err, "%s\"%s\"", i ? "," : "",
+                             kist_digest_text(text, diff_id_of(image->layers[i])));
+    }
+    return rc < 0 ? rc : kist_buf_puts(out, "]}}", err);
+}
+
+struct kist_digest image_id(const struct test_image *image)
+{
+    KIST_AUTO(buf) struct kist_buf config = KIST_BUF_INIT(1U << 16);
+    struct kist_error err = {.code = KIST_OK};
+    struct kist_digest id;
+
+    must(write_config(&config, image, &err), &err, "a config");
+    kist_digest_of(&id, config.data, config.len);
+    return id;
+}
+
+/* ---- pulling ---- */
+
+static int send_tar(struct kist_sink *sink, const struct kist_buf *tar, bool wrong, struct kist_error *err)
+{
+    int rc = 0;
+
+    for (size_t at = 0; at < tar->len && rc == 0; at += CHUNK) {
+        rc = kist_sink_write(sink, tar->data + at, KIST_MIN(CHUNK, tar->len - at), err);
+        if (rc == 0 && wrong) {
+            return kist_error_set(err, KIST_E_NETWORK, "the connection is lost");
+        }
+    }
+    return rc < 0 ? rc : kist_sink_finish(sink, err);
+}
+
+enum trouble { NO_TROUBLE, CUT_OFF, BESIDE };
+
+/* What another process does in kist_store_layer_commit until it is interrupted. */
+static int commit_beside(struct kist_store_layer_tx *tx, unsigned number, struct kist_error *err)
+{
+    struct port_dir *from = NULL, *to = NULL;
+    char hex[KIST_DIGEST_HEX_MAX];
+    int rc = port_file_sync(kist_store_layer_file(tx), err);
+
+    (void)kist_digest_hex(hex, diff_id_of(number));
+    if (rc == 0 && (rc = port_dir_open(&from, ROOT "/partial", false, err)) == 0 &&
+        (rc = port_dir_open(&to, ROOT "/layers/sha256", false, err)) == 0) {
+        rc = port_dir_rename(from, hex, to, hex, err);
+    }
+    port_dir_close(from);
+    port_dir_close(to);
+    kist_store_layer_abort(tx);
+    return rc;
+}
+
+static int write_layer(struct kist_store_layer_tx *tx, unsigned number, enum trouble trouble,
+                       struct kist_error *err)
+{
+    const struct kist_layer_options options = {.compressor = number % 2 ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD,
+                                               .level = 1};
+    struct kist_layer_writer *writer;
+    struct kist_layer_info info;
+    int rc = kist_layer_writer_new(&writer, kist_store_layer_file(tx), &options, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = send_tar(kist_layer_writer_sink(writer), &layers[number - 1].tar, trouble == CUT_OFF, err);
+    if (rc == 0) {
+        rc = kist_layer_writer_seal(writer, diff_id_of(number), &info, err);
+    }
+    kist_layer_writer_free(writer);
+    return rc;
+}
+
+static int add_layer(struct kist_store *s, unsigned number, enum trouble trouble, struct kist_error *err)
+{
+    struct kist_store_layer_tx *tx;
+    int rc = kist_store_layer_begin(s, diff_id_of(number), &tx, err);
+
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    rc = write_layer(tx, number, trouble, err);
+    if (rc < 0) {
+        kist_store_layer_abort(tx);
+        return rc;
+    }
+    return trouble == BESIDE ? commit_beside(tx, number, err) : kist_store_layer_commit(tx, err);
+}
+
+/* The layer of this number has that trouble. */
+static int add_image(struct kist_store *s, const struct test_image *image, const struct kist_image_new *new,
+                     unsigned number, enum trouble trouble, struct kist_error *err)
+{
+    enum kist_store_change change;
+    int rc = 0;
+
+    for (size_t i = 0; i < IMAGE_LAYERS && image->layers[i] && rc == 0; i++) {
+        rc = add_layer(s, image->layers[i], image->layers[i] == number ? trouble : NO_TROUBLE, err);
+    }
+    return rc < 0 ? rc : kist_store_image_add(s, new, &change, err);
+}
+
+/* Under a lease, as kist_pull has it. */
+static int pull_leased(struct kist_store *s, const struct test_image *image, const struct kist_image_new *new,
+                       unsigned number, enum trouble trouble, struct kist_error *err)
+{
+    struct kist_digest needed[IMAGE_LAYERS + 2];
+    struct kist_store_lease *lease;
+    size_t count = 2;
+    int rc;
+
+    kist_digest_of(&needed[0], kist_buf_text(new->config), new->config->len);
+    needed[1] = new->manifest_desc->digest;
+    for (size_t i = 0; i < IMAGE_LAYERS && image->layers[i]; i++) {
+        needed[count++] = *diff_id_of(image->layers[i]);
+    }
+    if ((rc = kist_store_lease_begin(s, needed, count, &lease, err)) < 0) {
+        return rc;
+    }
+    rc = add_image(s, image, new, number, trouble, err);
+    kist_store_lease_end(lease);
+    return rc;
+}
+
+static int pull(struct kist_store *s, const struct test_image *image, unsigned number, enum trouble trouble,
+                struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf config = KIST_BUF_INIT(1U << 16), manifest = KIST_BUF_INIT(1U << 16);
+    struct kist_descriptor desc = {.media_type = KIST_MEDIA_OCI_MANIFEST};
+    struct kist_image_new new = {image->name, &manifest, &desc, &config, &desc.digest};
+    char text[KIST_DIGEST_TEXT_MAX];
+    struct kist_digest id;
+    int rc = write_config(&config, image, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    kist_digest_of(&id, config.data, config.len);
+    rc = kist_buf_printf(&manifest, err, "{\"schemaVersion\":2,\"config\":{\"digest\":\"%s\"},\"layers\":[]}",
+                         kist_digest_text(text, &id));
+    if (rc < 0) {
+        return rc;
+    }
+    kist_digest_of(&desc.digest, manifest.data, manifest.len);
+    desc.size = manifest.len;
+    return pull_leased(s, image, &new, number, trouble, err);
+}
+
+int image_pull(struct kist_store *s, const struct test_image *image, unsigned fail, struct kist_error *err)
+{
+    return pull(s, image, fail, fail ? CUT_OFF : NO_TROUBLE, err);
+}
+
+int image_pull_beside(struct kist_store *s, const struct test_image *image, unsigned layer,
+                      struct kist_error *err)
+{
+    return pull(s, image, layer, BESIDE, err);
+}
