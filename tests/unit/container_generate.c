@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "container/capability.h"
+#include "container/spec.h"
 #include "test.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -45,11 +46,16 @@ static void add(struct kist_strv *list, const char *text)
     CHECK_OK(kist_strv_add(list, text, &err), err);
 }
 
+/* What is made, the engine must understand. */
 static int generate(struct made *m)
 {
+    KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
+    int rc;
+
     cJSON_Delete(m->config);
     m->config = NULL;
-    return kist_spec_generate(&m->config, &m->image, &m->options, &m->context, &m->err);
+    rc = kist_spec_generate(&m->config, &m->image, &m->options, &m->context, &m->err);
+    return rc < 0 ? rc : kist_spec_parse(&spec, m->config, &m->err);
 }
 
 static void release(struct made *m)
