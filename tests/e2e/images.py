@@ -16,7 +16,7 @@ import kit
 from oci import Layout
 
 FOLDER = os.path.abspath(os.environ.get("KIST_TEST_IMAGES", os.path.join(kit.TOP, "build/images")))
-VERSION = "1"  # of the recipes below: images made by another are made anew
+VERSIONS = {"busybox": 2, "debian": 1, "tenfold": 1}  # of the recipes below: images made by another are made anew
 APPLETS = ("sh ash ls cat cp mv rm mkdir rmdir ln echo true false sleep id uname ps mount umount env pwd stat chmod chown touch "
            "test wc head tail grep sed awk cut tr od dd mknod mkfifo hostname ip ifconfig kill trap nc find sort stty tty date "
            "readlink realpath sha256sum tee printf seq xargs df du sync nproc setsid su").split()
@@ -75,10 +75,10 @@ def make_busybox(folder, to):
     for applet in APPLETS:
         os.symlink("busybox", image.path("bin", applet))
     os.link(image.path("bin/busybox"), image.path("bin/same"))
-    shutil.copy("/bin/busybox", image.path("bin/pinger"))
-    kit.command("setcap", "cap_net_raw+ep", image.path("bin/pinger"))
-    shutil.copy("/bin/busybox", image.path("bin/suid"))
-    os.chmod(image.path("bin/suid"), 0o4755)
+    shutil.copy("/bin/busybox", image.path("bin/busybox-net"))
+    kit.command("setcap", "cap_net_raw+ep", image.path("bin/busybox-net"))
+    shutil.copy("/bin/busybox", image.path("bin/busybox-suid"))
+    os.chmod(image.path("bin/busybox-suid"), 0o4755)
     image.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n")
     image.write("etc/group", "root:x:0:\napp:x:1000:\nextra:x:2000:app\n")
     os.chown(image.path("home/app"), 1000, 1000)
@@ -180,7 +180,7 @@ NEEDS = {"busybox": ("umoci", "busybox", "setcap"), "debian": ("umoci", "mmdebst
 
 def path(name):
     """The OCI layout of an image, made if it is not there; complete or not at all."""
-    to = os.path.join(FOLDER, f"{name}-{VERSION}")
+    to = os.path.join(FOLDER, f"{name}-{VERSIONS[name]}")
     if os.path.isdir(to):
         return to
     kit.need_programs(*NEEDS[name])

@@ -48,3 +48,20 @@ def check_round_trips(case):
         equal(child.wait(), 0, "exit status of layer_tool tar")
         equal("sha256:" + got, diff_id, "the digest of the tar given back")
         kit.command("unsquashfs", "-lls", path)
+
+
+# ---- containers -----------------------------------------------------------------------------------------------------
+
+
+def configured(config, *layers, tag="1", arch="amd64"):
+    """The busybox image's layers and more, with another configuration."""
+    layout = busybox()
+    base = [oci.Layer(layout.read(layer["digest"]), diff_id=diff_id)
+            for layer, diff_id in zip(layout.manifest["layers"], layout.diff_ids)]
+    config = {"Env": ["PATH=/bin"], **config}
+    return oci.push(registry().host, "configured", oci.image([*base, *layers], config=config, arch=arch), tag)
+
+
+def box(t, script, *options, image=None, **checks):
+    """sh -c script in a new container of the busybox image."""
+    return t.kist("run", "--rm", "-q", *options, image or SHARED["busybox"], "sh", "-c", script, **checks)
