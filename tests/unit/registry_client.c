@@ -1,9 +1,6 @@
 /* The client against a server of this process that plays a script: one answer a connection, byte for byte. */
-#include <arpa/inet.h>
-#include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include "base/base.h"
+#include "http_server.h"
 #include "registry/registry.h"
 #include "test.h"
 
@@ -18,111 +15,49 @@
     "HTTP/1.1 " status " Odd\r\nConnection: close\r\n" headers "Content-Length: 0\r\n\r\n"
 
 struct server {
-    pthread_t thread;
-    int listener;
-    unsigned port;
+    struct http_server http;
     const char *const *script; /* @ in an answer is the port */
     char requests[SCRIPT_MAX][2048];
-    int held[SCRIPT_MAX];
     int count; /* answers given */
 };
 
-/* A request's head; false for a client that tries TLS, or is gone. */
-static bool read_request(int fd, char *head, size_t size)
+static enum http_server_after play_answer(struct http_server *http, int fd, const char *head)
 {
-    size_t used = 0;
+    struct server *s = KIST_CONTAINER_OF(http, struct server, http);
+    const char *answer = s->count < SCRIPT_MAX ? s->script[s->count] : NULL;
+    char port[8];
 
-    while (used + 1 < size) {
-        ssize_t n = recv(fd, head + used, size - used - 1, 0);
-
-        if (n <= 0 || head[0] == 0x16) {
-            return false;
-        }
-        used += (size_t)n;
-        head[used] = '\0';
-        if (strstr(head, "\r\n\r\n")) {
-            return true;
-        }
+    if (!answer) {
+        return HTTP_SERVER_STOP;
     }
-    return false;
-}
-
-/* true: the connection stays open. */
-static bool send_answer(int fd, const struct server *s, const char *answer)
-{
+    snprintf(s->requests[s->count++], sizeof(s->requests[0]), "%s", head);
+    snprintf(port, sizeof(port), "%u", http->port);
     for (const char *p = answer; *p != '\0'; p++) {
-        char port[8];
-
         if (*p == *HOLD) {
-            return true;
+            return HTTP_SERVER_HOLD;
         }
-        snprintf(port, sizeof(port), "%u", s->port);
-        if (*p == '@') {
-            (void)!send(fd, port, strlen(port), MSG_NOSIGNAL);
-        } else {
-            (void)!send(fd, p, 1, MSG_NOSIGNAL);
-        }
+        http_server_send(fd, *p == '@' ? port : p, *p == '@' ? strlen(port) : 1);
     }
-    return false;
-}
-
-static void *serve(void *arg)
-{
-    struct server *s = arg;
-
-    while (s->count < SCRIPT_MAX && s->script[s->count]) {
-        int fd = accept(s->listener, NULL, NULL);
-
-        if (fd < 0) {
-            break;
-        }
-        if (!read_request(fd, s->requests[s->count], sizeof(s->requests[0]))) {
-            close(fd);
-            continue;
-        }
-        if (send_answer(fd, s, s->script[s->count])) {
-            s->held[s->count] = fd;
-        } else {
-            close(fd);
-        }
-        s->count++;
-    }
-    return NULL;
+    return HTTP_SERVER_CLOSE;
 }
 
 static struct server *server_start(const char *const *script)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
     struct server *s = calloc(1, sizeof(*s));
 
     if (!s) {
         abort();
     }
     s->script = script;
-    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&address, len) != 0 ||
-        listen(s->listener, 16) != 0 || getsockname(s->listener, (struct sockaddr *)&address, &len) != 0) {
-        abort();
-    }
-    s->port = ntohs(address.sin_port);
-    if (pthread_create(&s->thread, NULL, serve, s) != 0) {
-        abort();
-    }
+    s->http.answer = play_answer;
+    http_server_start(&s->http);
     return s;
 }
 
 /* How many answers the script gave. */
 static int server_stop(struct server *s)
 {
-    (void)shutdown(s->listener, SHUT_RDWR);
-    (void)pthread_join(s->thread, NULL);
-    close(s->listener);
-    for (int i = 0; i < SCRIPT_MAX; i++) {
-        if (s->held[i] > 0) {
-            close(s->held[i]);
-        }
-    }
+    http_server_end(&s->http);
     return s->count;
 }
 
@@ -161,7 +96,7 @@ static struct kist_registry *open_at(const struct server *s, const struct kist_r
     struct kist_reference r;
     char text[64];
 
-    snprintf(text, sizeof(text), "127.0.0.1:%u/a/b:t", s->port);
+    snprintf(text, sizeof(text), "127.0.0.1:%u/a/b:t", s->http.port);
     CHECK_OK(kist_reference_parse(&r, text, &err), err);
     CHECK_OK(kist_registry_open(&reg, &r, options, &err), err);
     return reg;
