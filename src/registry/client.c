@@ -109,7 +109,7 @@ static int get_settling(struct kist_registry *reg, const char *path, struct kist
     }
     reg->plain_allowed = kist_url_is_loopback(&url) || is_insecure(reg, &url);
     rc = kist_client_get(reg, &url, request, head, fault, left, err);
-    if (rc < 0 && *fault == KIST_HTTP_NOT_TLS && !reg->plain && reg->plain_allowed && !reg->settled) {
+    if (rc < 0 && *fault == KIST_HTTP_NOT_TLS && !*left && !reg->plain && reg->plain_allowed && !reg->settled) {
         kist_log(KIST_LOG_DEBUG, "trying plain HTTP: %s", err ? err->message : "no TLS");
         rc = registry_url(reg, true, path, &url, err);
         if (rc < 0) {
