@@ -136,6 +136,7 @@ static void settle_layer(struct job *job, const struct kist_layer_pull *done, in
         if (!p->failed) {
             p->failed = true;
             p->error = *err;
+            p->error.code = (enum kist_err)rc; /* whatever err says: no commit without this layer */
         }
     } else {
         layer->state = done->kept > 0 ? KIST_PULL_DONE : KIST_PULL_KEPT;
@@ -276,17 +277,27 @@ int kist_pull(struct kist_store *store, const struct kist_reference *ref, const 
     struct kist_store_lease *lease = NULL;
     struct kist_registry *registry = NULL;
     struct kist_resolved resolved = {.manifest_text = KIST_BUF_INIT(0)};
+    struct kist_reference named = *ref;
     char name[KIST_REFERENCE_TEXT_MAX];
     int rc;
 
     *plan = (struct kist_pull_plan){.layers = NULL};
-    (void)kist_reference_text(plan->name, ref);
+    if (named.has_digest) {
+        named.tag[0] = '\0'; /* only said beside a digest: what is kept under a tag must be what the registry has there */
+    }
+    (void)kist_reference_text(plan->name, &named);
     p.registry_options = options->registry;
     p.registry_options.stop = should_stop;
     p.registry_options.stop_arg = &p;
+    if (store) {
+        kist_store_stop_on(store, should_stop, &p);
+    }
     rc = kist_registry_open(&registry, ref, &p.registry_options, err);
     if (rc == 0) {
         rc = pull_with(&p, registry, &resolved, &lease, err);
+    }
+    if (store) {
+        kist_store_stop_on(store, NULL, NULL);
     }
     if (lease) {
         kist_store_lease_end(lease);

@@ -97,7 +97,11 @@ static int fetch_config(struct kist_resolved *r, struct kist_registry *registry,
                               (unsigned long long)desc->size, KIST_MAX_CONFIG);
     }
     if (store && kist_store_blob(store, &desc->digest, &r->config_text, &ignored) == 0) {
-        return 0;
+        return r->config_text.len == desc->size
+                   ? 0
+                   : kist_error_set(err, KIST_E_CORRUPT, "config '%s' has %zu bytes, its manifest declares %llu",
+                                    kist_digest_text(text, &desc->digest), r->config_text.len,
+                                    (unsigned long long)desc->size);
     }
     kist_buf_clear(&r->config_text);
     rc = kist_registry_blob(registry, &desc->digest, desc->size, &collect.sink, received, err);
