@@ -143,22 +143,55 @@ static int send_tar(struct kist_sink *sink, const struct kist_buf *tar, bool wro
 
 enum trouble { NO_TROUBLE, CUT_OFF, BESIDE };
 
-/* What another process does in kist_store_layer_commit until it is interrupted. */
-static int commit_beside(struct kist_store_layer_tx *tx, unsigned number, struct kist_error *err)
+static int move(const char *from_path, const char *to_path, const struct kist_digest *digest,
+                struct kist_error *err)
 {
     struct port_dir *from = NULL, *to = NULL;
     char hex[KIST_DIGEST_HEX_MAX];
-    int rc = port_file_sync(kist_store_layer_file(tx), err);
+    int rc;
 
-    (void)kist_digest_hex(hex, diff_id_of(number));
-    if (rc == 0 && (rc = port_dir_open(&from, ROOT "/partial", false, err)) == 0 &&
-        (rc = port_dir_open(&to, ROOT "/layers/sha256", false, err)) == 0) {
+    (void)kist_digest_hex(hex, digest);
+    if ((rc = port_dir_open(&from, from_path, false, err)) == 0 &&
+        (rc = port_dir_open(&to, to_path, false, err)) == 0) {
         rc = port_dir_rename(from, hex, to, hex, err);
     }
     port_dir_close(from);
     port_dir_close(to);
+    return rc;
+}
+
+/* What another process does in kist_store_layer_commit until it is interrupted. */
+static int commit_beside(struct kist_store_layer_tx *tx, unsigned number, struct kist_error *err)
+{
+    int rc = port_file_sync(kist_store_layer_file(tx), err);
+
+    if (rc == 0) {
+        rc = move(ROOT "/partial", ROOT "/layers/sha256", diff_id_of(number), err);
+    }
     kist_store_layer_abort(tx);
     return rc;
+}
+
+/* The same for a blob. */
+static int blob_beside(const struct kist_digest *digest, const struct kist_buf *data, struct kist_error *err)
+{
+    char hex[KIST_DIGEST_HEX_MAX];
+    struct port_dir *tmp;
+    struct port_file *f;
+    int rc = port_dir_open(&tmp, ROOT "/tmp", false, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = port_file_create(&f, tmp, kist_digest_hex(hex, digest), true, err);
+    if (rc == 0) {
+        if ((rc = port_file_append(f, data->data, data->len, err)) == 0) {
+            rc = port_file_sync(f, err);
+        }
+        port_file_discard(f);
+    }
+    port_dir_close(tmp);
+    return rc < 0 ? rc : move(ROOT "/tmp", ROOT "/blobs/sha256", digest, err);
 }
 
 static int write_layer(struct kist_store_layer_tx *tx, unsigned number, enum trouble trouble,
@@ -202,10 +235,17 @@ static int add_image(struct kist_store *s, const struct test_image *image, const
                      unsigned number, enum trouble trouble, struct kist_error *err)
 {
     enum kist_store_change change;
+    struct kist_digest id;
     int rc = 0;
 
     for (size_t i = 0; i < IMAGE_LAYERS && image->layers[i] && rc == 0; i++) {
         rc = add_layer(s, image->layers[i], image->layers[i] == number ? trouble : NO_TROUBLE, err);
+    }
+    if (rc == 0 && trouble == BESIDE) {
+        kist_digest_of(&id, kist_buf_text(new->config), new->config->len);
+        if ((rc = blob_beside(&id, new->config, err)) == 0) {
+            rc = blob_beside(&new->manifest_desc->digest, new->manifest, err);
+        }
     }
     return rc < 0 ? rc : kist_store_image_add(s, new, &change, err);
 }

@@ -44,8 +44,8 @@ void images_release(void);
 struct kist_digest image_id(const struct test_image *image);
 /* A pull, but for the network: lease, layers, image. A layer in fail gets the wrong bytes. */
 int image_pull(struct kist_store *s, const struct test_image *image, unsigned fail, struct kist_error *err);
-/* The same; but one layer is put there by another process, which has renamed it and not yet synced its
- * directory. */
+/* The same; but one layer and the blobs are put there by another process, which has not synced their
+ * directories yet. */
 int image_pull_beside(struct kist_store *s, const struct test_image *image, unsigned layer,
                       struct kist_error *err);
 
