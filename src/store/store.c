@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -275,6 +276,30 @@ static int check_format(struct kist_store *s, struct kist_error *err)
     return 0;
 }
 
+/* Layer files are mounted as they are and the index believed: nobody else may have written them. */
+static int check_owner(struct kist_store *s, struct kist_error *err)
+{
+    static const char *const names[] = {"blobs", "layers", "containers", "index.json"};
+
+    for (size_t i = 0; i < KIST_COUNT(names); i++) {
+        struct port_stat st;
+        int rc = port_dir_stat(s->root, names[i], &st, err);
+
+        if (rc == KIST_E_NOT_FOUND) {
+            continue; /* told when it is needed */
+        }
+        if (rc < 0) {
+            return rc;
+        }
+        if ((st.uid != 0 && st.uid != geteuid()) || (st.mode & 022) != 0) {
+            return kist_error_set(err, KIST_E_CORRUPT, "store '%s' cannot be trusted: '%s' %s", kist_store_root(s),
+                                  names[i],
+                                  (st.mode & 022) != 0 ? "can be written by others" : "belongs to another user");
+        }
+    }
+    return 0;
+}
+
 static int open_store(struct kist_store *s, const char *root, bool create, struct kist_error *err)
 {
     struct port_space space;
@@ -291,7 +316,7 @@ static int open_store(struct kist_store *s, const char *root, bool create, struc
     if (rc == KIST_E_NOT_FOUND) {
         return kist_error_set(err, KIST_E_NOT_FOUND, "no store at '%s'", root);
     }
-    if (rc < 0 || (rc = port_dir_space(s->root, &space, err)) < 0) {
+    if (rc < 0 || (rc = check_owner(s, err)) < 0 || (rc = port_dir_space(s->root, &space, err)) < 0) {
         return rc;
     }
     s->block = space.block;

@@ -16,7 +16,8 @@ struct kist_store;
 /*
  * create makes an empty store where there is none (else KIST_E_NOT_FOUND). Opening sweeps what dead processes left in tmp/ and
  * partial/ when the lock is free. A newer major format is KIST_E_UNSUPPORTED, a directory with other things in it KIST_E_CONFLICT, and both
- * are left untouched; so is a damaged index, which is KIST_E_CORRUPT to all that need it.
+ * are left untouched; so is a damaged index, which is KIST_E_CORRUPT to all that need it. A store that anybody but root and this
+ * user can have written is KIST_E_CORRUPT.
  */
 int kist_store_open(struct kist_store **out, const char *root, bool create, struct kist_error *err) KIST_CHECKED;
 void kist_store_close(struct kist_store *s);

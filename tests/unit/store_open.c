@@ -34,6 +34,30 @@ TEST(makes_none_unasked)
     fixture_release(&f);
 }
 
+TEST(refuses_what_others_can_write)
+{
+    static const char *const names[] = {"layers", "index.json"};
+    struct fixture f;
+
+    REQUIRE(fixture_init(&f));
+    fixture_close(&f);
+    for (size_t i = 0; i < KIST_COUNT(names); i++) {
+        CHECK_INT(chmod(fixture_path(&f, names[i]), 0722), 0);
+        CHECK_INT(kist_store_open(&f.store, f.root, true, &f.err), KIST_E_CORRUPT);
+        CHECK(strstr(f.err.message, "can be written by others") != NULL);
+        CHECK_INT(chmod(fixture_path(&f, names[i]), 0700), 0);
+        if (geteuid() == 0) {
+            CHECK_INT(chown(fixture_path(&f, names[i]), 1000, 0), 0);
+            CHECK_INT(kist_store_open(&f.store, f.root, true, &f.err), KIST_E_CORRUPT);
+            CHECK(strstr(f.err.message, "belongs to another user") != NULL);
+            CHECK_INT(chown(fixture_path(&f, names[i]), 0, 0), 0);
+        }
+    }
+    f.store = NULL;
+    fixture_open(&f);
+    fixture_release(&f);
+}
+
 TEST(refuses_a_directory_of_something_else)
 {
     struct fixture f;
