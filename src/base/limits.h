@@ -76,6 +76,10 @@
 #ifndef KIST_MAX_ZSTD_WINDOW_LOG
 #define KIST_MAX_ZSTD_WINDOW_LOG 23
 #endif
+/* Entries of index.json: each holds about 20 of the KIST_MAX_JSON_VALUES that reading it allows. */
+#ifndef KIST_MAX_STORE_IMAGES
+#define KIST_MAX_STORE_IMAGES 2048
+#endif
 /* Bytes of index.json. */
 #ifndef KIST_MAX_STORE_INDEX
 #define KIST_MAX_STORE_INDEX (8U << 20)

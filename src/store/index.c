@@ -304,7 +304,10 @@ int kist_index_add(struct kist_index *index, const struct kist_image *image, str
 {
     cJSON *item = cJSON_CreateObject();
     struct kist_image copy;
-    int rc = reserve(&index->images, err);
+    int rc = index->images.n < KIST_MAX_STORE_IMAGES
+                 ? reserve(&index->images, err)
+                 : kist_error_set(err, KIST_E_NO_SPACE, "the store lists %u images, as many as it can (try 'kist rmi')",
+                                  KIST_MAX_STORE_IMAGES);
 
     if (rc < 0 || (rc = image_copy(&copy, image, err)) < 0) {
         cJSON_Delete(item);

@@ -1,5 +1,6 @@
 #include "store/index.h"
 
+#include "base/limits.h"
 #include "test.h"
 
 #define D1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"
@@ -149,4 +150,27 @@ TEST(changes_carry_along_the_unknown)
     CHECK_STR(index.images.v[0].name, "docker.io/library/a:1");
     CHECK_INT(cJSON_GetArraySize(index.manifests), 1);
     kist_index_release(&index);
+}
+
+/* What is written can be read again: the cap on images stands before the one on JSON values. */
+TEST(holds_so_many_images_and_no_more)
+{
+    KIST_AUTO(index) struct kist_index index = {.root = NULL}, back = {.root = NULL};
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_STORE_INDEX);
+    struct kist_digest layers[8] = {{{1}}};
+    struct kist_image image = {.name = NULL, .diff_ids = layers, .layer_count = KIST_COUNT(layers), .created = 1, .pulled = 1};
+
+    kist_platform_set(&image.platform, "linux", "arm", "v6");
+    REQUIRE_OK(parse(&index, KIST_INDEX_EMPTY), err);
+    for (unsigned i = 0; i < KIST_MAX_STORE_IMAGES; i++) {
+        char name[64];
+
+        CHECK(kist_str_format(name, sizeof(name), "docker.io/library/a%u:latest", i));
+        image.name = name;
+        REQUIRE_OK(kist_index_add(&index, &image, &err), err);
+    }
+    CHECK_INT(kist_index_add(&index, &image, &err), KIST_E_NO_SPACE);
+    CHECK_OK(kist_index_print(&index, &text, &err), err);
+    CHECK_OK(parse(&back, kist_buf_text(&text)), err);
+    CHECK_INT(back.images.n, KIST_MAX_STORE_IMAGES);
 }
