@@ -110,57 +110,74 @@ static void number_text(char dst[24], int64_t number)
     }
 }
 
-/* v1: rules are told one by one; all is forbidden first. */
-static bool rule_v1(int dir, const struct port_cgroup_spec *spec)
+static bool say(int fd, const char *text)
 {
-    bool good = write_text(dir, "devices.deny", "a");
+    return write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
 
-    for (size_t i = 0; good && i < spec->rule_count; i++) {
-        const struct port_device_rule *r = &spec->rules[i];
-        const bool all = r->type == 'a' && r->major < 0 && r->minor < 0 && r->read && r->write && r->mknod;
-        char major[24], minor[24], text[64];
+/* "c 1:3 rwm"; "a" in a rule with numbers would mean every device, so it is told as two. */
+static bool say_rule(int fd, const struct port_device_rule *r)
+{
+    char major[24], minor[24], text[64];
+    bool good = true;
 
-        number_text(major, r->major);
-        number_text(minor, r->minor);
-        if (all) {
-            good = write_text(dir, r->allow ? "devices.allow" : "devices.deny", "a");
-            continue;
-        }
-        /* "a" in a rule with numbers would mean every device */
-        for (const char *type = r->type == 'a' ? "cb" : r->type == 'c' ? "c" : "b"; good && *type; type++) {
-            good = kist_str_format(text, sizeof(text), "%c %s:%s %s%s%s", *type, major, minor, r->read ? "r" : "",
-                                   r->write ? "w" : "", r->mknod ? "m" : "") &&
-                   write_text(dir, r->allow ? "devices.allow" : "devices.deny", text);
-        }
+    if (r->type == 'a' && r->major < 0 && r->minor < 0 && r->read && r->write && r->mknod) {
+        return say(fd, "a");
+    }
+    number_text(major, r->major);
+    number_text(minor, r->minor);
+    for (const char *type = r->type == 'a' ? "cb" : r->type == 'c' ? "c" : "b"; good && *type; type++) {
+        good = kist_str_format(text, sizeof(text), "%c %s:%s %s%s%s", *type, major, minor, r->read ? "r" : "",
+                               r->write ? "w" : "", r->mknod ? "m" : "") &&
+               say(fd, text);
     }
     return good;
 }
 
-static int make_group(int top, const char *name)
+/* v1: rules are told one by one; all is forbidden first. */
+static bool rule_v1(int dir, const struct port_cgroup_spec *spec)
 {
-    if (mkdirat(top, PARENT, 0755) < 0 && errno != EEXIST) {
-        return -1;
-    }
-    KIST_AUTO(fd) int parent = openat(top, PARENT, OPEN_DIR);
+    KIST_AUTO(fd) int allow = openat(dir, "devices.allow", O_WRONLY | O_CLOEXEC);
+    KIST_AUTO(fd) int deny = openat(dir, "devices.deny", O_WRONLY | O_CLOEXEC);
+    bool good = allow >= 0 && deny >= 0 && say(deny, "a");
 
-    if (parent < 0 || (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)) {
-        return -1;
+    for (size_t i = 0; good && i < spec->rule_count; i++) {
+        good = say_rule(spec->rules[i].allow ? allow : deny, &spec->rules[i]);
     }
-    return openat(parent, name, OPEN_DIR);
+    return good;
+}
+
+/* The group of that path, and its parent where that is missing. */
+static int make_group(char *path)
+{
+    char *slash = strrchr(path, '/');
+    bool made = mkdir(path, 0755) == 0 || errno == EEXIST;
+
+    if (!made && errno == ENOENT) {
+        *slash = '\0';
+        made = mkdir(path, 0755) == 0 || errno == EEXIST;
+        *slash = '/';
+        made = made && mkdir(path, 0755) == 0;
+    }
+    return made ? open(path, OPEN_DIR) : -1;
 }
 
 static int add_group(void *arg, const struct hierarchy *h, struct kist_error *err)
 {
     struct making *making = arg;
     struct port_cgroup_set *set = making->set;
-    KIST_AUTO(fd) int top = open(h->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct port_cgroup_member *m = &set->v[set->n];
 
     if (set->n == KIST_COUNT(set->v)) {
         return 0;
     }
+    if (!kist_str_copy(m->label, sizeof(m->label), h->label) ||
+        !kist_str_format(m->path, sizeof(m->path), "%s/" PARENT "/%s", h->point, making->spec->name)) {
+        return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long", h->point);
+    }
     m->tasks = -1;
-    m->dir = top < 0 ? -1 : make_group(top, making->spec->name);
+    m->devices = h->devices;
+    m->dir = make_group(m->path);
     if (m->dir >= 0 && !h->unified) {
         m->tasks = openat(m->dir, "tasks", O_WRONLY | O_CLOEXEC);
     }
@@ -170,10 +187,6 @@ static int add_group(void *arg, const struct hierarchy *h, struct kist_error *er
             (void)close(m->dir);
         }
         return 0;
-    }
-    if (!kist_str_copy(m->label, sizeof(m->label), h->label) ||
-        !kist_str_format(m->path, sizeof(m->path), "%s/" PARENT "/%s", h->point, making->spec->name)) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long", h->point);
     }
     if (h->unified) {
         set->unified = (int)set->n;
@@ -211,11 +224,15 @@ int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup
         }
     }
     for (size_t i = 0; i < set->n; i++) {
-        const bool unified = (int)i == set->unified;
+        const struct port_cgroup_member *m = &set->v[i];
+        const bool joined = (int)i == set->unified ? joined_unified || write_text(m->dir, "cgroup.procs", "0") : say(m->tasks, "0");
 
-        if (unified ? !joined_unified && !write_text(set->v[i].dir, "cgroup.procs", "0")
-                    : write(set->v[i].tasks, "0", 1) != 1) {
-            return kist_error_sys(err, KIST_E_IO, errno, "cannot join control group '%s'", set->v[i].label);
+        if (!joined && m->devices) {
+            return kist_error_sys(err, KIST_E_IO, errno, "cannot join control group '%s'", m->label);
+        }
+        if (!joined) {
+            /* a real-time process and the cpu controller, for one: the container runs outside it */
+            kist_log(KIST_LOG_WARN, "cannot join control group '%s': %s", m->label, strerror(errno));
         }
     }
     return 0;
@@ -258,21 +275,34 @@ static int remove_group(int parent, const char *name)
     return rc < 0 && errno == ENOENT ? 0 : rc;
 }
 
+static int remove_failed(const char *path, struct kist_error *err)
+{
+    return errno == EBUSY ? kist_error_set(err, KIST_E_CONFLICT, "processes are left in control group '%s'", path)
+                          : kist_error_sys(err, KIST_E_IO, errno, "cannot remove control group '%s'", path);
+}
+
+static int remove_path(const char *path, struct kist_error *err)
+{
+    return remove_group(AT_FDCWD, path) < 0 ? remove_failed(path, err) : 0;
+}
+
+void port_cgroup_remove_set(const struct port_cgroup_set *set)
+{
+    struct kist_error err;
+
+    for (size_t i = 0; i < set->n; i++) {
+        if (remove_path(set->v[i].path, &err) < 0) {
+            kist_log(KIST_LOG_WARN, "%s", err.message);
+        }
+    }
+}
+
 static int remove_named(void *arg, const struct hierarchy *h, struct kist_error *err)
 {
     const char *name = arg;
     char path[1024];
 
-    if (!kist_path_join(path, sizeof(path), h->point, PARENT)) {
-        return 0;
-    }
-    KIST_AUTO(fd) int parent = open(path, OPEN_DIR);
-
-    if (parent >= 0 && remove_group(parent, name) < 0) {
-        return errno == EBUSY ? kist_error_set(err, KIST_E_CONFLICT, "processes are left in control group '%s/%s'", path, name)
-                              : kist_error_sys(err, KIST_E_IO, errno, "cannot remove control group '%s/%s'", path, name);
-    }
-    return 0;
+    return kist_str_format(path, sizeof(path), "%s/" PARENT "/%s", h->point, name) ? remove_path(path, err) : 0;
 }
 
 int port_cgroup_remove(const char *name, struct kist_error *err)

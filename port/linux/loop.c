@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <linux/loop.h>
 #include <stdio.h>
@@ -60,26 +59,26 @@ static bool shows(const struct loop *loop, const struct stat *st)
 /* A device that is on the file already; it stays so while we hold it open. */
 static bool find_shared(struct loop *loop, const struct stat *st)
 {
-    DIR *dir = opendir("/sys/block");
-    struct dirent *entry;
+    FILE *table = fopen("/proc/partitions", "re");
+    char line[128];
     bool found = false;
 
-    while (dir && !found && (entry = readdir(dir))) {
-        char bound[64];
+    /* it lists the devices that have a size: loop devices in use; /sys asks for a look at every one there is */
+    while (table && !found && fgets(line, sizeof(line), table)) {
+        const char *name = strrchr(line, ' ');
         uint64_t number;
 
-        if (!kist_str_starts(entry->d_name, "loop") || !kist_str_u64(entry->d_name + 4, 1U << 20, &number) ||
-            !kist_str_format(bound, sizeof(bound), "loop%u/loop/backing_file", (unsigned)number) ||
-            faccessat(dirfd(dir), bound, F_OK, 0) < 0 || !open_number(loop, (unsigned)number)) {
-            continue;
-        }
-        found = shows(loop, st);
-        if (!found) {
-            (void)close(loop->fd);
+        line[strcspn(line, "\n")] = '\0';
+        if (name && kist_str_starts(name, " loop") && kist_str_u64(name + strlen(" loop"), 1U << 20, &number) &&
+            open_number(loop, (unsigned)number)) {
+            found = shows(loop, st);
+            if (!found) {
+                (void)close(loop->fd);
+            }
         }
     }
-    if (dir) {
-        (void)closedir(dir);
+    if (table) {
+        (void)fclose(table);
     }
     return found;
 }

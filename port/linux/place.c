@@ -91,50 +91,65 @@ static int make_failed(const char *path, struct kist_error *err)
     return kist_error_sys(err, KIST_E_IO, errno, "cannot make '%s' in the container to mount there", path);
 }
 
-/* Makes one missing name; what is there though it could not be opened is a link into nothing. */
+/* One name that is missing in parent; -1 and errno, EEXIST where it is a link into nothing. Its descriptor, O_PATH. */
 static int make_one(int parent, const char *name, bool directory)
 {
-    if (directory) {
-        return mkdirat(parent, name, 0755);
+    if (directory && mkdirat(parent, name, 0755) < 0) {
+        return -1;
     }
-    KIST_AUTO(fd) int fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (!directory) {
+        KIST_AUTO(fd) int fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
 
-    return fd < 0 ? -1 : 0;
+        if (fd < 0) {
+            return -1;
+        }
+    }
+    return openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Cuts path (clean) back to its last directory that is there, and opens that: what was cut off begins at *rest. */
+static int open_deepest(int root, char *path, char **rest)
+{
+    int fd = -1;
+
+    errno = ENOENT;
+    for (size_t len = strlen(path); fd < 0 && errno == ENOENT && len > 0;) {
+        char kept;
+
+        while (len > 0 && path[len - 1] != '/') {
+            len--;
+        }
+        *rest = path + len;
+        len -= len > 0;
+        kept = path[len];
+        path[len] = '\0';
+        fd = port_place_open(root, path, O_PATH | O_DIRECTORY);
+        path[len] = kept;
+    }
+    return fd;
 }
 
 int port_place_make(int root, const char *path, bool directory, struct kist_error *err)
 {
-    char clean[PATH_MAX];
-    int fd, parent;
-    size_t len = 0;
+    char clean[PATH_MAX], *name;
+    int fd = port_place_open(root, path, O_PATH);
 
-    fd = port_place_open(root, path, O_PATH);
     if (fd >= 0) {
         return fd;
     }
     if (errno != ENOENT || !kist_path_clean(clean, sizeof(clean), path) || clean[0] == '\0') {
         return make_failed(path, err);
     }
-    parent = port_place_open(root, "", O_PATH | O_DIRECTORY);
-    while (parent >= 0) {
-        char *name = clean + len;
-        bool last;
-        char kept;
+    fd = open_deepest(root, clean, &name);
+    while (fd >= 0 && *name != '\0') {
+        const size_t len = strcspn(name, "/");
+        const bool last = name[len] == '\0';
+        int parent = fd;
 
-        len += strcspn(name, "/");
-        kept = clean[len];
-        last = kept == '\0';
-        clean[len] = '\0';
-        fd = port_place_open(root, clean, O_PATH | (last && !directory ? 0 : O_DIRECTORY));
-        if (fd < 0 && errno == ENOENT && make_one(parent, name, !last || directory) == 0) {
-            fd = port_place_open(root, clean, O_PATH);
-        }
+        name[len] = '\0';
+        fd = make_one(parent, name, !last || directory);
         (void)close(parent);
-        if (last) {
-            return fd >= 0 ? fd : make_failed(path, err);
-        }
-        parent = fd;
-        clean[len++] = kept;
+        name += len + !last;
     }
-    return make_failed(path, err);
+    return fd >= 0 ? fd : make_failed(path, err);
 }

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "base/log.h"
 #include "base/str.h"
 #include "kernel.h"
 #include "sandbox_private.h"
@@ -24,7 +23,6 @@ struct port_sandbox {
     sigset_t old_mask;
     struct sigaction old_pipe;
     struct port_cgroup_set groups;
-    char *group_name;
     struct port_stdio io;
 };
 
@@ -198,8 +196,7 @@ int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec
     int rc;
 
     *out = NULL;
-    if (!s || !(s->group_name = strdup(spec->cgroup.name))) {
-        free(s);
+    if (!s) {
         return kist_error_nomem(err);
     }
     s->pid = s->channel = s->signals = -1;
@@ -282,7 +279,6 @@ int port_sandbox_wait(struct port_sandbox *s, bool forward, int *exit_status, st
 void port_sandbox_free(struct port_sandbox *s)
 {
     struct signalfd_siginfo info;
-    struct kist_error err;
 
     if (!s) {
         return;
@@ -292,9 +288,7 @@ void port_sandbox_free(struct port_sandbox *s)
         while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR) {
         }
     }
-    if (s->groups.n > 0 && port_cgroup_remove(s->group_name, &err) < 0) {
-        kist_log(KIST_LOG_WARN, "%s", err.message);
-    }
+    port_cgroup_remove_set(&s->groups);
     port_cgroup_release(&s->groups);
     port_stdio_release(&s->io);
     if (s->channel >= 0) {
@@ -308,6 +302,5 @@ void port_sandbox_free(struct port_sandbox *s)
         (void)sigaction(SIGPIPE, &s->old_pipe, NULL);
         (void)sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
     }
-    free(s->group_name);
     free(s);
 }

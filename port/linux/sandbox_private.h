@@ -88,6 +88,7 @@ struct port_cgroup_member {
     char label[64]; /* what its mount is called in the container: "memory", "cpu,cpuacct" */
     int dir;        /* the group's directory, O_RDONLY */
     int tasks;      /* v1: its "tasks", for writing; else -1 */
+    bool devices;   /* v1: it holds the device rules */
 };
 
 /* The groups of one container; all zero: none. */
@@ -106,6 +107,8 @@ int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec 
  */
 int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec, bool joined_unified,
                      struct kist_error *err) KIST_CHECKED;
+/* Removes the groups; what cannot be removed is logged. */
+void port_cgroup_remove_set(const struct port_cgroup_set *set);
 /* Closes descriptors; the groups stay. */
 void port_cgroup_release(struct port_cgroup_set *set);
 /* Attaches the device rules to a v2 group. */
