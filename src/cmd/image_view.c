@@ -193,32 +193,6 @@ static int put_rootfs(cJSON *details, const struct kist_image *image, struct kis
     return rc;
 }
 
-/* Docker's Config has these always, and scripts ask for them. */
-static int put_absent(cJSON *details, struct kist_error *err)
-{
-    static const char *const texts[] = {"User", "WorkingDir"};
-    static const char *const lists[] = {"Env", "Cmd", "Entrypoint", "Labels", "Volumes", "ExposedPorts"};
-    cJSON *config = cJSON_GetObjectItemCaseSensitive(details, "Config");
-    int rc = 0;
-
-    if (!cJSON_IsObject(config)) {
-        cJSON_DeleteItemFromObjectCaseSensitive(details, "Config");
-        config = cJSON_AddObjectToObject(details, "Config");
-        rc = config ? 0 : kist_error_nomem(err);
-    }
-    for (size_t i = 0; rc == 0 && i < KIST_COUNT(texts); i++) {
-        if (!cJSON_HasObjectItem(config, texts[i])) {
-            rc = kist_json_put_string(config, texts[i], "", err);
-        }
-    }
-    for (size_t i = 0; rc == 0 && i < KIST_COUNT(lists); i++) {
-        if (!cJSON_HasObjectItem(config, lists[i])) {
-            rc = kist_json_put(config, lists[i], cJSON_CreateNull(), err);
-        }
-    }
-    return rc;
-}
-
 /* The image's "config", with what Docker's always has and templates rely on. */
 static int put_run_config(cJSON *details, const cJSON *config, struct kist_error *err)
 {
@@ -249,9 +223,6 @@ static int put_config(cJSON *details, const struct kist_image *image, const cJSO
 
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(copies); i++) {
         rc = put_copy(details, copies[i].as, config, copies[i].name, err);
-    }
-    if (rc == 0) {
-        rc = put_absent(details, err);
     }
     if (rc == 0) {
         rc = put_run_config(details, config, err);
