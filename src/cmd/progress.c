@@ -106,6 +106,8 @@ static void draw(struct kist_progress *p, const struct kist_pull_plan *plan)
     char hex[KIST_DIGEST_HEX_MAX];
     uint64_t done = 0;
 
+    /* on a narrow terminal a line is cut, not wrapped: erase counts lines */
+    (void)fputs("\033[?7l", stderr);
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct kist_pull_layer *layer = &plan->layers[i];
 
@@ -119,6 +121,7 @@ static void draw(struct kist_progress *p, const struct kist_pull_plan *plan)
         draw_bar("in all", done, plan->download_bytes);
         p->drawn_lines++;
     }
+    (void)fputs("\033[?7h", stderr);
     p->drawn_at = port_clock_monotonic();
 }
 
