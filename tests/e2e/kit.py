@@ -316,6 +316,7 @@ class Cutter(Process):
 
 KEPT = []  # processes that outlive a test
 TESTS = []
+ISOLATED = []  # not empty: there is no network but loopback
 
 
 def test(function):
@@ -332,6 +333,7 @@ def isolate():
         os.execvp("unshare", ["unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
                               "--propagation", "private", sys.executable, *sys.argv])
     del os.environ["KIST_TEST_ISOLATED"]
+    ISOLATED.append(True)
     command("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     if os.path.isdir("/etc/kist"):
         command("mount", "-t", "tmpfs", "tmpfs", "/etc/kist")

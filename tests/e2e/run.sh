@@ -5,6 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 here=tests/e2e
 export KIST=${KIST:-$PWD/build/debug/kist}
+export LAYER_TOOL=${LAYER_TOOL:-$(dirname "$KIST")/layer_tool}
 status=0
 $here/images.py || status=1
 [ $# -gt 0 ] || set -- $here/*.sh $here/*.py
