@@ -21,7 +21,7 @@ struct port_sandbox {
     int channel; /* our end; -1 once the command runs */
     int signals; /* signalfd */
     sigset_t old_mask;
-    struct sigaction old_pipe;
+    struct sigaction old_pipe, old_child;
     struct port_cgroup_set groups;
     struct port_stdio io;
 };
@@ -41,11 +41,13 @@ static const struct {
 /* Every signal waits for port_sandbox_wait; the child starts with all of them blocked too. */
 static int hold_signals(struct port_sandbox *s, struct kist_error *err)
 {
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    const struct sigaction ignore = {.sa_handler = SIG_IGN}, by_default = {.sa_handler = SIG_DFL};
     sigset_t all;
 
     (void)sigfillset(&all);
     if (sigprocmask(SIG_SETMASK, &all, &s->old_mask) < 0 || sigaction(SIGPIPE, &ignore, &s->old_pipe) < 0 ||
+        /* who started us may have it ignored, and then nobody would hear of the end of a child */
+        sigaction(SIGCHLD, &by_default, &s->old_child) < 0 ||
         (s->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot hold the signals");
     }
@@ -179,6 +181,9 @@ static int await_command(struct port_sandbox *s, const struct port_command *comm
         struct pollfd fds[2] = {{.fd = s->channel, .events = POLLIN}, {.fd = s->signals, .events = POLLIN}};
 
         if (poll(fds, 2, -1) < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
             return kist_error_sys(err, KIST_E_IO, errno, "cannot wait for the container");
         }
         if (fds[0].revents != 0) {
@@ -300,6 +305,7 @@ void port_sandbox_free(struct port_sandbox *s)
         }
         (void)close(s->signals);
         (void)sigaction(SIGPIPE, &s->old_pipe, NULL);
+        (void)sigaction(SIGCHLD, &s->old_child, NULL);
         (void)sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
     }
     free(s);
