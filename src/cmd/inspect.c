@@ -18,9 +18,10 @@ struct kept {
     struct kist_store *store; /* NULL: there is no store yet */
     struct kist_image_list images;
     struct kist_container_list containers;
+    bool both; /* containers too are meant */
 };
 
-static int load(struct kist_app *app, struct kept *k, bool containers, struct kist_error *err)
+static int load(struct kist_app *app, struct kept *k, struct kist_error *err)
 {
     int rc = kist_app_store(app, false, &k->store, err);
 
@@ -30,7 +31,7 @@ static int load(struct kist_app *app, struct kept *k, bool containers, struct ki
     if (rc == 0) {
         rc = kist_store_images(k->store, &k->images, err);
     }
-    if (rc == 0 && containers) {
+    if (rc == 0 && k->both) {
         struct kist_engine engine = {.store = k->store, .run = NULL};
 
         rc = kist_container_list(&engine, &k->containers, err);
@@ -51,6 +52,9 @@ static int details_of(const struct kept *k, const char *text, cJSON **details, s
         return rc;
     }
     rc = kist_image_list_find(&k->images, text, NULL, &image, err);
+    if (rc == KIST_E_NOT_FOUND) {
+        return kist_error_set(err, rc, "no such %s: '%s'", k->both ? "container or image" : "image", text);
+    }
     return rc == 0 ? kist_image_details(k->store, &k->images, image, details, err) : rc;
 }
 
@@ -82,9 +86,9 @@ static int inspect(struct kist_app *app, const struct options *o, bool container
                    struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *all = cJSON_CreateArray();
-    struct kept kept = {.store = NULL};
+    struct kept kept = {.both = containers};
     struct kist_error missing;
-    int rc = all ? load(app, &kept, containers, err) : kist_error_nomem(err), failed = 0;
+    int rc = all ? load(app, &kept, err) : kist_error_nomem(err), failed = 0;
 
     for (int i = 0; rc == 0 && i < count; i++) {
         cJSON *details = NULL;
