@@ -15,22 +15,26 @@ static void on_stop(int signal_number)
     stopped = 1;
 }
 
-static void handle_stops(void (*handler)(int))
-{
-    struct sigaction action = {.sa_handler = handler};
-
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
-}
+static const int stop_signals[] = {SIGINT, SIGTERM};
+static struct sigaction before[KIST_COUNT(stop_signals)];
 
 void kist_app_catch_signals(void)
 {
-    handle_stops(on_stop);
+    const struct sigaction action = {.sa_handler = on_stop};
+
+    for (size_t i = 0; i < KIST_COUNT(stop_signals); i++) {
+        (void)sigaction(stop_signals[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN) { /* a script's background job stays deaf to Ctrl-C */
+            (void)sigaction(stop_signals[i], &action, NULL);
+        }
+    }
 }
 
 void kist_app_release_signals(void)
 {
-    handle_stops(SIG_DFL);
+    for (size_t i = 0; i < KIST_COUNT(stop_signals); i++) {
+        (void)sigaction(stop_signals[i], &before[i], NULL);
+    }
 }
 
 bool kist_app_stopped(void *unused)

@@ -56,7 +56,7 @@ void kist_app_complain(struct kist_error *err);
 
 /*
  * Between the two SIGINT and SIGTERM only make kist_app_stopped true, which fits the stop callbacks below; after the second
- * they end the process again, but for one that came in between.
+ * they do what they did before. Signals that are ignored stay so.
  */
 void kist_app_catch_signals(void);
 void kist_app_release_signals(void);
