@@ -1,7 +1,9 @@
 #include "codec/json.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -85,6 +87,33 @@ static int scan_text(const char *text, size_t len, const char *what, struct kist
     return 0;
 }
 
+/* cJSON says only that it failed; that it was for want of memory is noticed where it asks for some. */
+static _Thread_local bool starved;
+
+static void *json_malloc(size_t size)
+{
+    void *p = malloc(size);
+
+    starved = starved || !p;
+    return p;
+}
+
+static void install_hooks(void)
+{
+    cJSON_Hooks hooks = {json_malloc, free};
+
+    cJSON_InitHooks(&hooks);
+}
+
+static cJSON *parse(const char *text, size_t len, const char **end)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, install_hooks);
+    starved = false;
+    return len > 0 ? cJSON_ParseWithLengthOpts(text, len, end, false) : NULL;
+}
+
 int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what, struct kist_error *err)
 {
     const char *end = text;
@@ -95,7 +124,10 @@ int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what,
     if (rc < 0) {
         return rc;
     }
-    root = len > 0 ? cJSON_ParseWithLengthOpts(text, len, &end, false) : NULL;
+    root = parse(text, len, &end);
+    if (!root && starved) {
+        return kist_error_nomem(err);
+    }
     if (!root) {
         return kist_error_set(err, KIST_E_CORRUPT, "%s is not JSON at byte %zu", what, (size_t)(end - text));
     }

@@ -13,7 +13,7 @@
 /*
  * One JSON value in the whole of text; cJSON_Delete what is returned in *out. what names the text in
  * messages ("manifest", "config"). KIST_E_CORRUPT with the byte offset where it is not JSON, too deep, or
- * has a NUL in it (a byte, or \u0000 in a string).
+ * has a NUL in it (a byte, or \u0000 in a string); KIST_E_NOMEM.
  */
 int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what,
                     struct kist_error *err) KIST_CHECKED;

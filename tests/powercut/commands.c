@@ -323,10 +323,7 @@ const struct command commands[] = {
      .name = "rmi of an image in use",
      .prepare = prepare_container,
      .run = run_remove_used,
-     .result = KIST_E_CONFLICT,
-     /* cJSON does not tell lack of memory: the container's reference would count as damaged, and not keep the
-        image */
-     .spare_memory = true},
+     .result = KIST_E_CONFLICT},
     {.group = "remove",
      .name = "rmi of one tag of two",
      .prepare = prepare_tagged,

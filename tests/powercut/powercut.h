@@ -18,11 +18,10 @@ struct command {
     const char *group, *name;
     void (*prepare)(void); /* makes what is there before, on an empty disk; NULL: nothing */
     int (*run)(struct kist_error *err);
-    int again;         /* besides 0, what a repeat may return when the command was through already */
-    int result;        /* what it returns when nothing is in its way: not 0 where it is meant to fail */
-    bool fleeting;     /* a power cut may undo it after it returned */
-    bool makes_store;  /* on the way there is an empty store */
-    bool spare_memory; /* no allocation is made to fail */
+    int again;        /* besides 0, what a repeat may return when the command was through already */
+    int result;       /* what it returns when nothing is in its way: not 0 where it is meant to fail */
+    bool fleeting;    /* a power cut may undo it after it returned */
+    bool makes_store; /* on the way there is an empty store */
 };
 
 extern const struct command commands[];
