@@ -252,12 +252,16 @@ static int nothing_fits(const struct kist_manifest *index, const struct kist_pla
                         struct kist_error *err)
 {
     char list[KIST_ERROR_MESSAGE_MAX / 2] = "", wanted[KIST_PLATFORM_TEXT_MAX];
+    bool nested = false;
     size_t used = 0;
 
     for (size_t i = 0; i < index->entry_count; i++) {
         char text[KIST_PLATFORM_TEXT_MAX], shown[KIST_PLATFORM_TEXT_MAX];
         const struct kist_descriptor *d = &index->entries[i];
 
+        if (ONE_OF(d->media_type, index_types)) {
+            nested = true;
+        }
         if (!ONE_OF(d->media_type, image_types) || strcmp(d->platform.os, "unknown") == 0) {
             continue;
         }
@@ -266,6 +270,9 @@ static int nothing_fits(const struct kist_manifest *index, const struct kist_pla
             break; /* enough of them */
         }
         used += strlen(list + used);
+    }
+    if (used == 0 && nested) {
+        return kist_error_set(err, KIST_E_UNSUPPORTED, "an index inside an index is not supported");
     }
     return kist_error_set(err, KIST_E_NOT_FOUND, "no image for platform '%s'%s%s",
                           kist_platform_text(wanted, want), used ? ", there are: " : "", list);
