@@ -307,6 +307,10 @@ static int explain(struct kist_http *h, CURLcode code, enum kist_http_fault *fau
     case CURLE_OUT_OF_MEMORY:
         *fault = KIST_HTTP_FINAL;
         return kist_error_nomem(h->err);
+    case CURLE_TOO_LARGE: /* the header as a whole; a long line is ours to find */
+        *fault = KIST_HTTP_FINAL;
+        return kist_error_set(h->err, KIST_E_CORRUPT, "the header of the answer from '%s' is too large",
+                              h->request->url->name);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
