@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "codec/collect.h"
 
 #define MAX_LINKS 40 /* as the kernel follows */
 
@@ -140,33 +141,14 @@ static bool next_component(struct walk *w, char name[256])
     return true;
 }
 
-/* A stage that collects. */
-struct collect {
-    struct kist_sink sink;
-    struct kist_buf *out;
-};
-
-static int collect_write(struct kist_sink *sink, const void *data, size_t len, struct kist_error *err)
-{
-    return kist_buf_add(KIST_CONTAINER_OF(sink, struct collect, sink)->out, data, len, err);
-}
-
-static int collect_finish(struct kist_sink *sink, struct kist_error *err)
-{
-    (void)sink;
-    (void)err;
-    return 0;
-}
-
-static const struct kist_sink_ops collect_ops = {.write = collect_write, .finish = collect_finish};
-
 int kist_image_file_read(const struct kist_image_layers *layers, const char *path, struct kist_buf *out,
                          struct kist_error *err)
 {
-    struct collect collect = {.sink = {&collect_ops}, .out = out};
+    struct kist_collect collect;
     struct walk w = {.layers = layers};
     char name[256], here[KIST_MAX_PATH + 1];
 
+    kist_collect_init(&collect, out);
     if (!kist_str_copy(w.todo, sizeof(w.todo), path)) {
         return kist_error_set(err, KIST_E_NOT_FOUND, "the path '%.60s...' is too long", path);
     }

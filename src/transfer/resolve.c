@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "codec/collect.h"
 
 void kist_resolved_release(struct kist_resolved *r)
 {
@@ -11,26 +12,6 @@ void kist_resolved_release(struct kist_resolved *r)
     kist_manifest_release(&r->manifest);
     kist_config_release(&r->config);
 }
-
-/* A stage that collects a document in memory. */
-struct collect {
-    struct kist_sink sink;
-    struct kist_buf *out;
-};
-
-static int collect_write(struct kist_sink *sink, const void *data, size_t len, struct kist_error *err)
-{
-    return kist_buf_add(KIST_CONTAINER_OF(sink, struct collect, sink)->out, data, len, err);
-}
-
-static int collect_finish(struct kist_sink *sink, struct kist_error *err)
-{
-    (void)sink;
-    (void)err;
-    return 0;
-}
-
-static const struct kist_sink_ops collect_ops = {.write = collect_write, .finish = collect_finish};
 
 static int fetch_document(struct kist_registry *registry, const char *tag_or_digest, struct kist_resolved *r,
                           uint64_t *received, struct kist_error *err)
@@ -86,7 +67,7 @@ static int fetch_config(struct kist_resolved *r, struct kist_registry *registry,
                         uint64_t *received, struct kist_error *err)
 {
     const struct kist_descriptor *desc = &r->manifest.config;
-    struct collect collect = {.sink = {&collect_ops}, .out = &r->config_text};
+    struct kist_collect collect;
     struct kist_digest digest;
     struct kist_error ignored;
     char text[KIST_DIGEST_TEXT_MAX];
@@ -104,6 +85,7 @@ static int fetch_config(struct kist_resolved *r, struct kist_registry *registry,
                                     (unsigned long long)desc->size);
     }
     kist_buf_clear(&r->config_text);
+    kist_collect_init(&collect, &r->config_text);
     rc = kist_registry_blob(registry, &desc->digest, desc->size, &collect.sink, received, err);
     if (rc < 0) {
         return kist_error_wrap(err, "config '%s'", kist_digest_text(text, &desc->digest));
