@@ -139,6 +139,7 @@ emulator() {
 part_e2e() {
     title "end to end"
     [ -x build/debug/kist ] || build debug build/debug
+    [ -x build/release/kist ] || build release build/release # memory is measured, and the demo shown, with what ships
     export KIST=${KIST:-$PWD/build/debug/kist}
     if [ -x tests/e2e/run.sh ]; then
         run_lines e2e tests/e2e/run.sh

@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""What the README tells a reader to type, typed."""
+import os
+
+import kit
+from kit import check, equal, test
+from shared import prepare, registry
+
+
+def commands():
+    with open(os.path.join(kit.TOP, "README.md")) as f:
+        lines = [line.split(" # ")[0].strip() for line in f if line.startswith("    kist ")]
+    check(len(lines) >= 5, f"the README has {len(lines)} commands of kist")
+    return lines
+
+
+@test
+def first_use(t):
+    for line in commands():
+        words = [f"{registry().host}/box" if word in ("alpine", "registry.example/app:stable") else word for word in line.split()]
+        # a terminal is for people: here the shell reads what we write
+        words = ["-i" if word == "-it" else word for word in words]
+        t.kist(*words[1:], input=b"exit 0\n")
+        if words[1] == "rmi":
+            equal(t.layers(), [], "the layers left")
+
+
+@test
+def commands_of_help(t):
+    """Every command that --help lists has a help of its own, and exits with 0."""
+    listed = t.kist("--help").out.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+    check(len(listed) >= 10, f"--help lists {len(listed)} commands")
+    for line in listed:
+        name = line[2:].split("  ")[0].split()
+        t.kist(*name, "--help", out=f"Usage: kist {' '.join(name)}")
+
+
+kit.main(prepare)
