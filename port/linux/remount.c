@@ -69,7 +69,7 @@ static bool is_below(const char *path, const char *top)
 int port_remount_tree(const char *path, unsigned flags, struct kist_error *err)
 {
     FILE *table = fopen("/proc/self/mountinfo", "re");
-    char *line = NULL, *point, *options;
+    char *line = NULL, *point = NULL, *options = NULL;
     size_t size = 0;
     int rc = 0;
 
