@@ -115,22 +115,34 @@ static void do_bind(const char *source, const char *target, unsigned long flags)
     do_mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
 }
 
-static void mount_layer(const char *file, const char *target)
+/* A loop device that is bound to file; others may be after the same one. */
+static int bind_loop(const char *file, const char **device)
 {
     struct loop_config config = {.fd = (uint32_t)open(file, O_RDONLY | O_CLOEXEC)};
-    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), number = ioctl(control, LOOP_CTL_GET_FREE);
-    const char *device = path("/dev/loop%d", number);
-    int loop = open(device, O_RDONLY | O_CLOEXEC);
+    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), loop;
 
     config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
-    if (loop < 0 || ioctl(loop, LOOP_CONFIGURE, &config) < 0) {
-        die("%s on %s", file, device);
-    }
+    do {
+        *device = path("/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
+        loop = open(*device, O_RDONLY | O_CLOEXEC);
+        if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
+            (void)close((int)config.fd);
+            (void)close(control);
+            return loop;
+        }
+        (void)close(loop);
+    } while (errno == EBUSY);
+    die("%s on %s", file, *device);
+}
+
+static void mount_layer(const char *file, const char *target)
+{
+    const char *device;
+    int loop = bind_loop(file, &device);
+
     (void)mkdir(target, 0755);
     do_mount(device, target, "squashfs", MS_RDONLY | MS_NODEV, NULL);
     (void)close(loop);
-    (void)close((int)config.fd);
-    (void)close(control);
 }
 
 static void mount_root(int layers, char **files)

@@ -128,6 +128,6 @@ TEST(follows_no_magic_link)
     REQUIRE(root >= 0);
     fd = port_place_open(root, "/proc/self/root/etc", O_PATH);
     CHECK_INT(fd, -1);
-    CHECK_INT(errno, ELOOP);
+    CHECK(errno == ELOOP || errno == EXDEV);
     (void)close(root);
 }
