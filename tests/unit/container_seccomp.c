@@ -284,7 +284,7 @@ TEST(a_filter_the_kernel_would_not_take)
     struct kist_error err = {0};
 
     CHECK_OK(kist_buf_puts(&text, "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[", &err), err);
-    for (unsigned i = 0; i < 2000; i++) {
+    for (unsigned i = 0; i < 5000; i++) {
         CHECK_OK(kist_buf_printf(&text, &err,
                                  "%s{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\","
                                  "\"args\":[{\"index\":1,\"value\":%u,\"op\":\"SCMP_CMP_EQ\"}]}",
