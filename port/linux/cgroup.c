@@ -1,6 +1,7 @@
 /*
- * Control groups. A v1 hierarchy is joined by the child itself, writing "0" to the group's "tasks": a task that moves only itself
- * spares the kernel the lock that stops all forks and costs milliseconds. The v2 hierarchy is joined by clone3.
+ * Control groups. A v1 hierarchy is joined by the child itself, writing "0" to the group's "tasks": a task
+ * that moves only itself spares the kernel the lock that stops all forks and costs milliseconds. The v2
+ * hierarchy is joined by clone3.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -173,7 +174,8 @@ static int add_group(void *arg, const struct hierarchy *h, struct kist_error *er
     }
     if (!kist_str_copy(m->label, sizeof(m->label), h->label) ||
         !kist_str_format(m->path, sizeof(m->path), "%s/" PARENT "/%s", h->point, making->spec->name)) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long", h->point);
+        return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long",
+                              h->point);
     }
     m->tasks = -1;
     m->devices = h->devices;
@@ -194,7 +196,8 @@ static int add_group(void *arg, const struct hierarchy *h, struct kist_error *er
     set->n++;
     if (h->devices) {
         if (!rule_v1(m->dir, making->spec)) {
-            return kist_error_sys(err, KIST_E_IO, errno, "cannot set the device rules in control group '%s'", h->point);
+            return kist_error_sys(err, KIST_E_IO, errno, "cannot set the device rules in control group '%s'",
+                                  h->point);
         }
         making->ruled = true;
     }
@@ -213,8 +216,8 @@ int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec 
     return rc;
 }
 
-int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec, bool joined_unified,
-                     struct kist_error *err)
+int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec,
+                     bool joined_unified, struct kist_error *err)
 {
     if (set->filter) {
         int rc = port_device_filter(set->v[set->unified].dir, spec->rules, spec->rule_count, err);
@@ -225,7 +228,8 @@ int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup
     }
     for (size_t i = 0; i < set->n; i++) {
         const struct port_cgroup_member *m = &set->v[i];
-        const bool joined = (int)i == set->unified ? joined_unified || write_text(m->dir, "cgroup.procs", "0") : say(m->tasks, "0");
+        const bool joined = (int)i == set->unified ? joined_unified || write_text(m->dir, "cgroup.procs", "0")
+                                                   : say(m->tasks, "0");
 
         if (!joined && m->devices) {
             return kist_error_sys(err, KIST_E_IO, errno, "cannot join control group '%s'", m->label);
@@ -259,7 +263,8 @@ static int remove_group(int parent, const char *name)
     struct dirent *entry;
     DIR *list;
 
-    for (int i = 0; i < REMOVE_TRIES && (rc = unlinkat(parent, name, AT_REMOVEDIR)) < 0 && errno == EBUSY; i++) {
+    for (int i = 0; i < REMOVE_TRIES && (rc = unlinkat(parent, name, AT_REMOVEDIR)) < 0 && errno == EBUSY;
+         i++) {
         if (i == 0 && (dir = openat(parent, name, OPEN_DIR)) >= 0) {
             list = fdopendir(dir);
             while (list && (entry = readdir(list))) {
@@ -277,8 +282,9 @@ static int remove_group(int parent, const char *name)
 
 static int remove_failed(const char *path, struct kist_error *err)
 {
-    return errno == EBUSY ? kist_error_set(err, KIST_E_CONFLICT, "processes are left in control group '%s'", path)
-                          : kist_error_sys(err, KIST_E_IO, errno, "cannot remove control group '%s'", path);
+    return errno == EBUSY
+               ? kist_error_set(err, KIST_E_CONFLICT, "processes are left in control group '%s'", path)
+               : kist_error_sys(err, KIST_E_IO, errno, "cannot remove control group '%s'", path);
 }
 
 static int remove_path(const char *path, struct kist_error *err)
@@ -302,7 +308,8 @@ static int remove_named(void *arg, const struct hierarchy *h, struct kist_error 
     const char *name = arg;
     char path[1024];
 
-    return kist_str_format(path, sizeof(path), "%s/" PARENT "/%s", h->point, name) ? remove_path(path, err) : 0;
+    return kist_str_format(path, sizeof(path), "%s/" PARENT "/%s", h->point, name) ? remove_path(path, err)
+                                                                                   : 0;
 }
 
 int port_cgroup_remove(const char *name, struct kist_error *err)

@@ -1,4 +1,5 @@
-/* From the clone to the command: the child builds its world, step by step, and tells the parent where it failed. */
+/* From the clone to the command: the child builds its world, step by step, and tells the parent where it
+ * failed. */
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@ static int send_terminal(int channel, int master, int slave, struct kist_error *
         char room[CMSG_SPACE(2 * sizeof(int))];
     } control;
     struct iovec data = {&message, sizeof(message)};
-    struct msghdr packet = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)};
+    struct msghdr packet = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)};
     const int fds[2] = {master, slave};
     struct cmsghdr *rights;
 
@@ -77,7 +79,8 @@ static int set_parameter(const struct port_sysctl *sysctl, struct kist_error *er
     KIST_AUTO(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
 
     if (fd < 0 || write(fd, sysctl->value, len) != (ssize_t)len) {
-        return kist_error_sys(err, KIST_E_UNSUPPORTED, errno, "cannot set kernel parameter '%s'", sysctl->name);
+        return kist_error_sys(err, KIST_E_UNSUPPORTED, errno, "cannot set kernel parameter '%s'",
+                              sysctl->name);
     }
     return 0;
 }
@@ -101,21 +104,24 @@ static int join_groups(const struct port_child *child, struct kist_error *err)
     int rc = port_cgroup_join(child->groups, &child->spec->cgroup, child->joined_unified, err);
 
     /* only now, so that the groups are this namespace's roots; kernels before 4.6 have none */
-    if (rc == 0 && (child->spec->own & PORT_OWN_CGROUPS) != 0 && unshare(CLONE_NEWCGROUP) < 0 && errno != EINVAL) {
+    if (rc == 0 && (child->spec->own & PORT_OWN_CGROUPS) != 0 && unshare(CLONE_NEWCGROUP) < 0 &&
+        errno != EINVAL) {
         rc = kist_error_sys(err, KIST_E_IO, errno, "cannot make a cgroup namespace");
     }
     return rc;
 }
 
-/* The scratch filesystem: everything that is mounted is put together in it. Device nodes work here, and only here. */
+/* The scratch filesystem: everything that is mounted is put together in it. Device nodes work here, and only
+ * here. */
 static int enter_scratch(const struct port_sandbox_spec *spec, struct kist_error *err)
 {
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot part the container's mounts from the host's");
     }
     if (mount("kist", spec->scratch, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=700") < 0) {
-        return errno == ENODEV ? port_kernel_lacks(err, "tmpfs", "CONFIG_TMPFS")
-                               : kist_error_sys(err, KIST_E_IO, errno, "cannot mount a tmpfs at '%s'", spec->scratch);
+        return errno == ENODEV
+                   ? port_kernel_lacks(err, "tmpfs", "CONFIG_TMPFS")
+                   : kist_error_sys(err, KIST_E_IO, errno, "cannot mount a tmpfs at '%s'", spec->scratch);
     }
     return chdir(spec->scratch) < 0
                ? kist_error_sys(err, KIST_E_IO, errno, "cannot change to '%s'", spec->scratch)
@@ -138,7 +144,8 @@ static int finish_root(const struct port_root *spec, int root, struct kist_error
                                                                         : MS_PRIVATE;
     char path[PORT_FD_PATH_MAX];
 
-    if (spec->read_only && mount(NULL, port_fd_path(path, root), NULL, MS_REMOUNT | MS_BIND | port_mount_flags(flags), NULL) < 0) {
+    if (spec->read_only && mount(NULL, port_fd_path(path, root), NULL,
+                                 MS_REMOUNT | MS_BIND | port_mount_flags(flags), NULL) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot make the container's root read-only");
     }
     if (propagation != MS_PRIVATE && mount(NULL, port_fd_path(path, root), NULL, propagation, NULL) < 0) {

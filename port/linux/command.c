@@ -18,7 +18,8 @@
 #include "kernel.h"
 #include "sandbox_private.h"
 
-/* 32-bit machines have two generations of these calls; the C library's wrappers would ask other threads along. */
+/* 32-bit machines have two generations of these calls; the C library's wrappers would ask other threads
+ * along. */
 #ifdef SYS_setresuid32
 #define NR_SETRESUID SYS_setresuid32
 #define NR_SETRESGID SYS_setresgid32
@@ -118,7 +119,8 @@ static int become_user(const struct port_command *command, struct kist_error *er
     if (drop_bounding(command->caps.bounding) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot give up capabilities");
     }
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(NR_SETGROUPS, command->group_count, command->groups) < 0 ||
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+        syscall(NR_SETGROUPS, command->group_count, command->groups) < 0 ||
         syscall(NR_SETRESGID, command->gid, command->gid, command->gid) < 0 ||
         syscall(NR_SETRESUID, command->uid, command->uid, command->uid) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot become user %u:%u", (unsigned)command->uid,
@@ -153,8 +155,9 @@ static int final_capabilities(const struct port_capabilities *caps, struct kist_
 
     if (set_capabilities(caps->effective & have, caps->permitted & have, caps->inheritable & have) < 0 ||
         set_ambient(caps->ambient & have) < 0) {
-        return kist_error_sys(err, KIST_E_IO, errno,
-                              "cannot set the command's capabilities (a seccomp profile must let capset and prctl pass)");
+        return kist_error_sys(
+            err, KIST_E_IO, errno,
+            "cannot set the command's capabilities (a seccomp profile must let capset and prctl pass)");
     }
     return 0;
 }
@@ -188,7 +191,8 @@ static int enter_directory(const char *cwd, struct kist_error *err)
     }
     /* through a leaked descriptor (/proc/self/fd/N) it could be one of the host's */
     if (!getcwd(where, sizeof(where)) || where[0] != '/') {
-        return kist_error_set(err, KIST_E_NO_EXEC, "the working directory '%s' is outside the container", cwd);
+        return kist_error_set(err, KIST_E_NO_EXEC, "the working directory '%s' is outside the container",
+                              cwd);
     }
     return 0;
 }
@@ -233,8 +237,10 @@ static int exec_failed(const char *path, int number, struct kist_error *err)
 
     if (number == ENOENT || number == ENOTDIR) {
         if (stat(path, &st) == 0) {
-            return kist_error_set(err, KIST_E_NO_COMMAND,
-                                  "cannot run '%s': its interpreter (the loader of a binary, the #! of a script) is missing", path);
+            return kist_error_set(
+                err, KIST_E_NO_COMMAND,
+                "cannot run '%s': its interpreter (the loader of a binary, the #! of a script) is missing",
+                path);
         }
         return kist_error_sys(err, KIST_E_NO_COMMAND, number, "cannot run '%s'", path);
     }
@@ -242,8 +248,9 @@ static int exec_failed(const char *path, int number, struct kist_error *err)
         return kist_error_set(err, KIST_E_NO_EXEC, "cannot run '%s': it is a directory", path);
     }
     if (number == ENOEXEC) {
-        return kist_error_set(err, KIST_E_NO_EXEC,
-                              "cannot run '%s': exec format error (made for another machine, or a script without #!)", path);
+        return kist_error_set(
+            err, KIST_E_NO_EXEC,
+            "cannot run '%s': exec format error (made for another machine, or a script without #!)", path);
     }
     return kist_error_sys(err, KIST_E_NO_EXEC, number, "cannot run '%s'", path);
 }
@@ -286,7 +293,8 @@ static int run_found(const struct port_command *command, struct kist_error *err)
         dir += len + 1;
     }
     return number != 0 ? exec_failed(denied, number, err)
-                       : kist_error_set(err, KIST_E_NO_COMMAND, "cannot run '%s': not found in the container's $PATH", name);
+                       : kist_error_set(err, KIST_E_NO_COMMAND,
+                                        "cannot run '%s': not found in the container's $PATH", name);
 }
 
 static int run(const struct port_command *command, struct kist_error *err)
@@ -309,7 +317,8 @@ int port_command_run(const struct port_command *command, struct kist_error *err)
 {
     int rc = 0;
 
-    /* a session keyring of its own, or the container would see the keys of whoever called kist; where there are none, none leak */
+    /* a session keyring of its own, or the container would see the keys of whoever called kist; where there
+     * are none, none leak */
     (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
     for (size_t i = 0; rc == 0 && i < command->rlimit_count; i++) {
         rc = set_limit(&command->rlimits[i], err);

@@ -34,7 +34,8 @@ static int copy_xattrs(int from, int to)
         return errno == EOPNOTSUPP ? 0 : -1;
     }
     for (char *name = names; name < names + len; name += strlen(name) + 1) {
-        ssize_t size = kist_str_starts(name, "trusted.overlay.") ? -1 : fgetxattr(from, name, value, XATTR_MAX);
+        ssize_t size =
+            kist_str_starts(name, "trusted.overlay.") ? -1 : fgetxattr(from, name, value, XATTR_MAX);
 
         if (size >= 0 && fsetxattr(to, name, value, (size_t)size, 0) < 0 && errno != EOPNOTSUPP) {
             return -1;
@@ -48,8 +49,8 @@ int port_copy_looks(int from, int to, const struct stat *st)
     /* owner before mode, which a change of owner would strip of its set-ID bits; the time last */
     const struct timespec times[2] = {st->st_atim, st->st_mtim};
 
-    return fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0 || copy_xattrs(from, to) < 0 ||
-                   futimens(to, times) < 0
+    return fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0 ||
+                   copy_xattrs(from, to) < 0 || futimens(to, times) < 0
                ? -1
                : 0;
 }
@@ -86,7 +87,8 @@ static int copy_link(int from_dir, const char *name, int to_dir, const struct st
         return -1;
     }
     target[len] = '\0';
-    return symlinkat(target, to_dir, name) < 0 || fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+    return symlinkat(target, to_dir, name) < 0 ||
+                   fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
                    utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0
                ? -1
                : 0;

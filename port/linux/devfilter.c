@@ -1,6 +1,7 @@
 /*
- * Device rules for cgroup v2: a BPF program (BPF_PROG_TYPE_CGROUP_DEVICE) that the kernel asks at every open and mknod of a
- * device. Rules are tried from the last to the first, so that the first that matches is the one that counts.
+ * Device rules for cgroup v2: a BPF program (BPF_PROG_TYPE_CGROUP_DEVICE) that the kernel asks at every open
+ * and mknod of a device. Rules are tried from the last to the first, so that the first that matches is the
+ * one that counts.
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -12,14 +13,26 @@
 #include "sandbox_private.h"
 
 /* Registers: what was asked for, then a scratch one. */
-enum { R_CONTEXT = BPF_REG_1, R_TYPE = BPF_REG_2, R_ACCESS = BPF_REG_3, R_MAJOR = BPF_REG_4, R_MINOR = BPF_REG_5, R_TMP = BPF_REG_6 };
+enum {
+    R_CONTEXT = BPF_REG_1,
+    R_TYPE = BPF_REG_2,
+    R_ACCESS = BPF_REG_3,
+    R_MAJOR = BPF_REG_4,
+    R_MINOR = BPF_REG_5,
+    R_TMP = BPF_REG_6
+};
 
 /* Instructions of one rule at most: the whole of it is jumped over by an offset that fits. */
 #define PROGRAM_MAX (65536 * sizeof(struct bpf_insn))
 
-static int emit(struct kist_buf *code, uint8_t op, int dst, int src, int off, int32_t imm, struct kist_error *err)
+static int emit(struct kist_buf *code, uint8_t op, int dst, int src, int off, int32_t imm,
+                struct kist_error *err)
 {
-    const struct bpf_insn insn = {.code = op, .dst_reg = (uint8_t)(dst & 15), .src_reg = (uint8_t)(src & 15), .off = (int16_t)off, .imm = imm};
+    const struct bpf_insn insn = {.code = op,
+                                  .dst_reg = (uint8_t)(dst & 15),
+                                  .src_reg = (uint8_t)(src & 15),
+                                  .off = (int16_t)off,
+                                  .imm = imm};
 
     return kist_buf_add(code, &insn, sizeof(insn), err);
 }
@@ -52,17 +65,21 @@ static int leave(struct kist_buf *code, bool allow, struct kist_error *err)
 static int rule(struct kist_buf *code, const struct port_device_rule *r, struct kist_error *err)
 {
     const int all = BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE;
-    const int access = (r->mknod ? BPF_DEVCG_ACC_MKNOD : 0) | (r->read ? BPF_DEVCG_ACC_READ : 0) | (r->write ? BPF_DEVCG_ACC_WRITE : 0);
+    const int access = (r->mknod ? BPF_DEVCG_ACC_MKNOD : 0) | (r->read ? BPF_DEVCG_ACC_READ : 0) |
+                       (r->write ? BPF_DEVCG_ACC_WRITE : 0);
     const size_t start = code->len;
     int rc = 0;
 
     if (r->type != 'a') {
-        rc = emit(code, BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0, r->type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK, err);
+        rc = emit(code, BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0,
+                  r->type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK, err);
     }
     if (rc == 0 && access != all) {
         /* allowed is what stays within the rule; forbidden what touches it */
         rc = emit(code, BPF_ALU64 | BPF_MOV | BPF_X, R_TMP, R_ACCESS, 0, 0, err);
-        rc = rc < 0 ? rc : emit(code, BPF_ALU64 | BPF_AND | BPF_K, R_TMP, 0, 0, r->allow ? all & ~access : access, err);
+        rc = rc < 0 ? rc
+                    : emit(code, BPF_ALU64 | BPF_AND | BPF_K, R_TMP, 0, 0, r->allow ? all & ~access : access,
+                           err);
         rc = rc < 0 ? rc : emit(code, BPF_JMP | (r->allow ? BPF_JNE : BPF_JEQ) | BPF_K, R_TMP, 0, 0, 0, err);
     }
     if (rc == 0 && r->major >= 0) {
@@ -84,7 +101,8 @@ static int rule(struct kist_buf *code, const struct port_device_rule *r, struct 
     return rc;
 }
 
-static int assemble(struct kist_buf *code, const struct port_device_rule *rules, size_t count, struct kist_error *err)
+static int assemble(struct kist_buf *code, const struct port_device_rule *rules, size_t count,
+                    struct kist_error *err)
 {
     int rc = prologue(code, err);
 
@@ -105,7 +123,7 @@ int port_device_filter(int group, const struct port_device_rule *rules, size_t c
     }
     attr.insn_cnt = (uint32_t)(code.len / sizeof(struct bpf_insn));
     attr.insns = (uint64_t)(uintptr_t)code.data;
-    attr.license = (uint64_t)(uintptr_t)"Apache-2.0";
+    attr.license = (uint64_t)(uintptr_t) "Apache-2.0";
     KIST_AUTO(fd) int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
 
     if (program >= 0) {
@@ -114,9 +132,11 @@ int port_device_filter(int group, const struct port_device_rule *rules, size_t c
         attr.attach_bpf_fd = (uint32_t)program;
     }
     if (program < 0 || syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof(attr)) < 0) {
-        /* a kernel without them (CONFIG_CGROUP_BPF): what is left is that no filesystem in there takes device nodes */
+        /* a kernel without them (CONFIG_CGROUP_BPF): what is left is that no filesystem in there takes device
+         * nodes */
         if (errno == ENOSYS || errno == EINVAL || errno == EPERM) {
-            kist_log(KIST_LOG_WARN, "no device rules: this kernel refuses their program: %s", strerror(errno));
+            kist_log(KIST_LOG_WARN, "no device rules: this kernel refuses their program: %s",
+                     strerror(errno));
             return 0;
         }
         return kist_error_sys(err, KIST_E_IO, errno, "cannot set the device rules");

@@ -1,7 +1,7 @@
 /*
- * Device nodes: made on the sandbox's own scratch filesystem, where they work and nobody else finds them, and bound one by one to
- * where the container expects them, on filesystems that are nodev. Bound to the host's nodes, a chmod in the container would
- * be one on the host.
+ * Device nodes: made on the sandbox's own scratch filesystem, where they work and nobody else finds them, and
+ * bound one by one to where the container expects them, on filesystems that are nodev. Bound to the host's
+ * nodes, a chmod in the container would be one on the host.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,13 +16,16 @@
 #include "sandbox_private.h"
 
 /* Directories of the host's /dev that are filesystems or sockets of their own, or belong to a terminal. */
-static const char *const not_given[] = {"pts", "shm", "mqueue", "hugepages", "fd", "console", "ptmx", "core", "log", "lxc"};
+static const char *const not_given[] = {"pts",     "shm",  "mqueue", "hugepages", "fd",
+                                        "console", "ptmx", "core",   "log",       "lxc"};
 
 struct source {
     unsigned made; /* nodes in the scratch directory */
 };
 
-/* The node in the scratch directory; where we may not make one (a kist inside a container), the host's own. */
+/*
+ * The node in the scratch directory; where we may not make one (a kist inside a container), the host's own.
+ */
 static int node_of(struct source *source, const struct port_device *d, struct kist_error *err)
 {
     const mode_t type = d->type == 'c' ? S_IFCHR : d->type == 'b' ? S_IFBLK : S_IFIFO;
@@ -46,7 +49,8 @@ static int node_of(struct source *source, const struct port_device *d, struct ki
     fd = open(d->path, O_PATH | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != type ||
         (type != S_IFIFO && st.st_rdev != makedev(d->major, d->minor))) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "cannot make device '%s': not permitted, and the host has none like it",
+        return kist_error_set(err, KIST_E_UNSUPPORTED,
+                              "cannot make device '%s': not permitted, and the host has none like it",
                               d->path);
     }
     return fd;
@@ -56,8 +60,8 @@ static int place(struct source *source, const struct port_device *d, int root, s
 {
     KIST_AUTO(fd) int node = node_of(source, d, err);
     KIST_AUTO(fd) int target = node < 0 ? node : port_place_make(root, d->path, false, err);
-    struct port_bind bind = {.source = node, .target = target, .path = d->path,
-                             .flags = PORT_MOUNT_NOSUID | PORT_MOUNT_NOEXEC};
+    struct port_bind bind = {
+        .source = node, .target = target, .path = d->path, .flags = PORT_MOUNT_NOSUID | PORT_MOUNT_NOEXEC};
 
     return target < 0 ? target : port_mount_bind(root, &bind, err);
 }
@@ -96,13 +100,18 @@ static int place_below(struct source *source, int fd, const char *path, int root
 
             rc = sub < 0 ? 0 : place_below(source, sub, below, root, err);
         } else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
-            const struct port_device d = {.type = S_ISCHR(st.st_mode) ? 'c' : 'b', .major = major(st.st_rdev),
-                                          .minor = minor(st.st_rdev), .mode = st.st_mode & 07777, .uid = st.st_uid,
-                                          .gid = st.st_gid, .path = below};
+            const struct port_device d = {.type = S_ISCHR(st.st_mode) ? 'c' : 'b',
+                                          .major = major(st.st_rdev),
+                                          .minor = minor(st.st_rdev),
+                                          .mode = st.st_mode & 07777,
+                                          .uid = st.st_uid,
+                                          .gid = st.st_gid,
+                                          .path = below};
             KIST_AUTO(fd) int there = port_place_open(root, below, O_PATH);
 
             /* one of spec's devices may be in this place already */
-            rc = there >= 0 && fstat(there, &st) == 0 && !S_ISREG(st.st_mode) ? 0 : place(source, &d, root, err);
+            rc = there >= 0 && fstat(there, &st) == 0 && !S_ISREG(st.st_mode) ? 0
+                                                                              : place(source, &d, root, err);
         }
     }
     (void)closedir(dir);
@@ -137,7 +146,8 @@ int port_device_all(const struct port_sandbox_spec *spec, int root, struct kist_
     if (rc == 0 && spec->all_devices) {
         int dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        rc = dev < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot list '/dev'") : place_below(&source, dev, "/dev", root, err);
+        rc = dev < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot list '/dev'")
+                     : place_below(&source, dev, "/dev", root, err);
     }
     for (size_t i = 0; rc == 0 && i < spec->link_count; i++) {
         rc = make_link(&spec->links[i], root, err);

@@ -1,6 +1,7 @@
 /*
- * Directories that layers imply. overlayfs shows a directory as the topmost layer that has it has it; a layer whose tar never named
- * it knows nothing of owner, mode, xattrs and time, so the writable layer says them, from the nearest layer below that does.
+ * Directories that layers imply. overlayfs shows a directory as the topmost layer that has it has it; a layer
+ * whose tar never named it knows nothing of owner, mode, xattrs and time, so the writable layer says them,
+ * from the nearest layer below that does.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -129,8 +130,8 @@ static int make(struct imply *im, int index, const char *path, struct kist_error
 }
 
 /*
- * Goes from the root to path. With making, each directory on the way is made in upper. *needed: the topmost layer that has path implies it,
- * and a lower one names it.
+ * Goes from the root to path. With making, each directory on the way is made in upper. *needed: the topmost
+ * layer that has path implies it, and a lower one names it.
  */
 static int walk(struct imply *im, const char *path, bool making, bool *needed, struct kist_error *err)
 {

@@ -1,6 +1,7 @@
 /*
- * A small process 1: passes signals on to the command, reaps what is orphaned, ends with the command. It is a copy of kist, so it is
- * not dumpable: through /proc/1/exe nobody in the container gets hold of the host's kist.
+ * A small process 1: passes signals on to the command, reaps what is orphaned, ends with the command. It is a
+ * copy of kist, so it is not dumpable: through /proc/1/exe nobody in the container gets hold of the host's
+ * kist.
  */
 #include <errno.h>
 #include <string.h>

@@ -67,7 +67,8 @@ struct kernel_open_how {
 };
 
 struct kernel_clone_args {
-    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+        cgroup;
 };
 
 static inline int kernel_open_tree(int dir, const char *path, unsigned flags)

@@ -63,14 +63,16 @@ static bool find_shared(struct loop *loop, const struct stat *st)
     char line[128];
     bool found = false;
 
-    /* it lists the devices that have a size: loop devices in use; /sys asks for a look at every one there is */
+    /*
+     * it lists the devices that have a size: loop devices in use; /sys asks for a look at every one there is
+     */
     while (table && !found && fgets(line, sizeof(line), table)) {
         const char *name = strrchr(line, ' ');
         uint64_t number;
 
         line[strcspn(line, "\n")] = '\0';
-        if (name && kist_str_starts(name, " loop") && kist_str_u64(name + strlen(" loop"), 1U << 20, &number) &&
-            open_number(loop, (unsigned)number)) {
+        if (name && kist_str_starts(name, " loop") &&
+            kist_str_u64(name + strlen(" loop"), 1U << 20, &number) && open_number(loop, (unsigned)number)) {
             found = shows(loop, st);
             if (!found) {
                 (void)close(loop->fd);
@@ -133,12 +135,12 @@ static int bind_free(struct loop *loop, const struct port_layer *layer, struct k
         }
         (void)close(loop->fd);
         if (number != EBUSY && number != ENXIO) {
-            return kist_error_sys(err, KIST_E_IO, number, "cannot put layer '%s' on loop device '%s'", layer->name,
-                                  loop->path);
+            return kist_error_sys(err, KIST_E_IO, number, "cannot put layer '%s' on loop device '%s'",
+                                  layer->name, loop->path);
         }
     }
-    return kist_error_set(err, KIST_E_CONFLICT, "cannot get a loop device for layer '%s': others take them all",
-                          layer->name);
+    return kist_error_set(err, KIST_E_CONFLICT,
+                          "cannot get a loop device for layer '%s': others take them all", layer->name);
 }
 
 static int mount_failed(const struct port_layer *layer, int number, struct kist_error *err)
@@ -147,10 +149,11 @@ static int mount_failed(const struct port_layer *layer, int number, struct kist_
         return port_kernel_lacks(err, "squashfs", "CONFIG_SQUASHFS");
     }
     if (number == EINVAL) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED,
-                              "the kernel refuses layer '%s': it may lack the layer's compression (CONFIG_SQUASHFS_ZSTD), "
-                              "or the file is damaged",
-                              layer->name);
+        return kist_error_set(
+            err, KIST_E_UNSUPPORTED,
+            "the kernel refuses layer '%s': it may lack the layer's compression (CONFIG_SQUASHFS_ZSTD), "
+            "or the file is damaged",
+            layer->name);
     }
     return kist_error_sys(err, KIST_E_IO, number, "cannot mount layer '%s'", layer->name);
 }

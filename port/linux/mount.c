@@ -1,4 +1,6 @@
-/* The mounts of a container, each at a place inside its root that was opened first and cannot move any more. */
+/*
+ * The mounts of a container, each at a place inside its root that was opened first and cannot move any more.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -69,8 +71,9 @@ static int bind_new(const struct port_bind *bind, struct kist_error *err)
                    : kist_error_sys(err, KIST_E_IO, errno, "cannot bind a mount for '%s'", bind->path);
     }
     if (kernel_mount_setattr(tree, recursive, &attr) < 0) {
-        return errno == ENOSYS ? 1
-                               : kist_error_sys(err, KIST_E_IO, errno, "cannot set the flags of mount '%s'", bind->path);
+        return errno == ENOSYS
+                   ? 1
+                   : kist_error_sys(err, KIST_E_IO, errno, "cannot set the flags of mount '%s'", bind->path);
     }
     if (kernel_move_mount(tree, bind->target) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot mount at '%s'", bind->path);
@@ -85,7 +88,8 @@ static int bind_old(int root, const struct port_bind *bind, struct kist_error *e
     ssize_t len;
     int rc;
 
-    if (mount(port_fd_path(source, bind->source), port_fd_path(target, bind->target), NULL, MS_BIND | recursive, NULL) < 0) {
+    if (mount(port_fd_path(source, bind->source), port_fd_path(target, bind->target), NULL,
+              MS_BIND | recursive, NULL) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot mount at '%s'", bind->path);
     }
     /* target is what the mount covers; opened anew the path gives the mount itself */
@@ -97,7 +101,8 @@ static int bind_old(int root, const struct port_bind *bind, struct kist_error *e
     }
     path[len] = '\0';
     rc = port_remount_tree(path, bind->flags, err);
-    if (rc == 0 && mount(NULL, path, NULL, recursive | (unsigned long)attributes(0, bind->propagation).propagation, NULL) < 0) {
+    if (rc == 0 && mount(NULL, path, NULL,
+                         recursive | (unsigned long)attributes(0, bind->propagation).propagation, NULL) < 0) {
         rc = kist_error_sys(err, KIST_E_IO, errno, "cannot set the propagation of mount '%s'", bind->path);
     }
     return rc;
@@ -120,12 +125,13 @@ static bool is_directory(int fd)
 static int bind_host(const struct port_mount *m, int root, struct kist_error *err)
 {
     KIST_AUTO(fd) int source = open(m->source, O_PATH | O_CLOEXEC);
-    struct port_bind bind = {.source = source, .path = m->target, .flags = m->flags, .propagation = m->propagation};
+    struct port_bind bind = {
+        .source = source, .path = m->target, .flags = m->flags, .propagation = m->propagation};
     int rc = 0;
 
     if (source < 0) {
-        return kist_error_sys(err, errno == ENOENT ? KIST_E_NOT_FOUND : KIST_E_IO, errno, "cannot open '%s' to mount it at '%s'",
-                              m->source, m->target);
+        return kist_error_sys(err, errno == ENOENT ? KIST_E_NOT_FOUND : KIST_E_IO, errno,
+                              "cannot open '%s' to mount it at '%s'", m->source, m->target);
     }
     KIST_AUTO(fd) int target = port_place_make(root, m->target, is_directory(source), err);
 
@@ -133,7 +139,8 @@ static int bind_host(const struct port_mount *m, int root, struct kist_error *er
         return target;
     }
     if (is_directory(source) != is_directory(target)) {
-        return kist_error_set(err, KIST_E_FAIL, "cannot mount '%s' at '%s': one is a directory, the other is not", m->source,
+        return kist_error_set(err, KIST_E_FAIL,
+                              "cannot mount '%s' at '%s': one is a directory, the other is not", m->source,
                               m->target);
     }
     if ((m->flags & PORT_MOUNT_COPY) != 0 && is_directory(source)) {
@@ -149,8 +156,8 @@ static int bind_host(const struct port_mount *m, int root, struct kist_error *er
 static int mount_failed(const struct port_mount *m, int number, struct kist_error *err)
 {
     if (number == ENODEV) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "this kernel has no filesystem '%s', wanted at '%s'", m->type,
-                              m->target);
+        return kist_error_set(err, KIST_E_UNSUPPORTED, "this kernel has no filesystem '%s', wanted at '%s'",
+                              m->type, m->target);
     }
     return kist_error_sys(err, KIST_E_IO, number, "cannot mount '%s' at '%s'", m->type, m->target);
 }
@@ -169,8 +176,8 @@ static int mount_fs(const struct port_mount *m, int root, struct kist_error *err
     return 0;
 }
 
-static int bind_group(const struct port_mount *m, const char *path, const struct port_cgroup_member *group, int root,
-                      struct kist_error *err)
+static int bind_group(const struct port_mount *m, const char *path, const struct port_cgroup_member *group,
+                      int root, struct kist_error *err)
 {
     KIST_AUTO(fd) int source = open(group->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     KIST_AUTO(fd) int target = port_place_make(root, path, true, err);
@@ -183,10 +190,14 @@ static int bind_group(const struct port_mount *m, const char *path, const struct
 }
 
 /* v1: a directory of the hierarchies, each showing the container's own group. */
-static int mount_hierarchies(const struct port_mount *m, const struct port_cgroup_set *groups, int root, struct kist_error *err)
+static int mount_hierarchies(const struct port_mount *m, const struct port_cgroup_set *groups, int root,
+                             struct kist_error *err)
 {
-    const struct port_mount top = {
-        .flags = m->flags & ~(unsigned)PORT_MOUNT_RDONLY, .type = "tmpfs", .source = "tmpfs", .data = "mode=755,size=64k", .target = m->target};
+    const struct port_mount top = {.flags = m->flags & ~(unsigned)PORT_MOUNT_RDONLY,
+                                   .type = "tmpfs",
+                                   .source = "tmpfs",
+                                   .data = "mode=755,size=64k",
+                                   .target = m->target};
     struct port_mount self = {.kind = PORT_MOUNT_BIND, .flags = m->flags, .target = m->target};
     char path[PATH_MAX];
     int rc = mount_fs(&top, root, err);
@@ -201,14 +212,16 @@ static int mount_hierarchies(const struct port_mount *m, const struct port_cgrou
         KIST_AUTO(fd) int here = port_place_open(root, m->target, O_PATH);
 
         rc = here < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s'", m->target)
-             : mount(NULL, port_fd_path(path, here), NULL, MS_REMOUNT | MS_BIND | port_mount_flags(self.flags), NULL) < 0
+             : mount(NULL, port_fd_path(path, here), NULL,
+                     MS_REMOUNT | MS_BIND | port_mount_flags(self.flags), NULL) < 0
                  ? kist_error_sys(err, KIST_E_IO, errno, "cannot make '%s' read-only", m->target)
                  : 0;
     }
     return rc;
 }
 
-static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set *groups, int root, struct kist_error *err)
+static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set *groups, int root,
+                        struct kist_error *err)
 {
     if (groups->n == 0) {
         return 0; /* a machine without control groups shows none */
@@ -242,15 +255,18 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
     return rc;
 }
 
-/* A directory is hidden by an empty one, anything else by /dev/null: read-only, so that no chmod in there reaches the host's. */
+/* A directory is hidden by an empty one, anything else by /dev/null: read-only, so that no chmod in there
+ * reaches the host's. */
 static int mask(int root, const char *path, struct kist_error *err)
 {
     KIST_AUTO(fd) int target = port_place_open(root, path, O_PATH);
-    struct port_bind bind = {.path = path, .target = target,
-                             .flags = PORT_MOUNT_RDONLY | PORT_MOUNT_NOSUID | PORT_MOUNT_NOEXEC};
+    struct port_bind bind = {
+        .path = path, .target = target, .flags = PORT_MOUNT_RDONLY | PORT_MOUNT_NOSUID | PORT_MOUNT_NOEXEC};
 
     if (target < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0 : kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s' to hide it", path);
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s' to hide it", path);
     }
     if (is_directory(target)) {
         if (mkdir("empty", 0555) < 0 && errno != EEXIST) {
@@ -258,7 +274,8 @@ static int mask(int root, const char *path, struct kist_error *err)
         }
         bind.flags |= PORT_MOUNT_NODEV;
     }
-    KIST_AUTO(fd) int source = open((bind.flags & PORT_MOUNT_NODEV) != 0 ? "empty" : "/dev/null", O_PATH | O_CLOEXEC);
+    KIST_AUTO(fd)
+    int source = open((bind.flags & PORT_MOUNT_NODEV) != 0 ? "empty" : "/dev/null", O_PATH | O_CLOEXEC);
 
     if (source < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot hide '%s'", path);
@@ -270,11 +287,13 @@ static int mask(int root, const char *path, struct kist_error *err)
 static int lock_path(int root, const char *path, struct kist_error *err)
 {
     KIST_AUTO(fd) int target = port_place_open(root, path, O_PATH);
-    struct port_bind bind = {.path = path, .source = target, .target = target,
-                             .flags = PORT_MOUNT_RDONLY | PORT_MOUNT_RECURSIVE};
+    struct port_bind bind = {
+        .path = path, .source = target, .target = target, .flags = PORT_MOUNT_RDONLY | PORT_MOUNT_RECURSIVE};
 
     if (target < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0 : kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s' to lock it", path);
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s' to lock it", path);
     }
     return port_mount_bind(root, &bind, err);
 }

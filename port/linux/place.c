@@ -1,4 +1,5 @@
-/* Paths inside a root that an image or another container has filled: whatever they are made of, they stay in it. */
+/* Paths inside a root that an image or another container has filled: whatever they are made of, they stay in
+ * it. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -91,14 +92,16 @@ static int make_failed(const char *path, struct kist_error *err)
     return kist_error_sys(err, KIST_E_IO, errno, "cannot make '%s' in the container to mount there", path);
 }
 
-/* One name that is missing in parent; -1 and errno, EEXIST where it is a link into nothing. Its descriptor, O_PATH. */
+/* One name that is missing in parent; -1 and errno, EEXIST where it is a link into nothing. Its descriptor,
+ * O_PATH. */
 static int make_one(int parent, const char *name, bool directory)
 {
     if (directory && mkdirat(parent, name, 0755) < 0) {
         return -1;
     }
     if (!directory) {
-        KIST_AUTO(fd) int fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+        KIST_AUTO(fd)
+        int fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
 
         if (fd < 0) {
             return -1;
@@ -107,7 +110,8 @@ static int make_one(int parent, const char *name, bool directory)
     return openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Cuts path (clean) back to its last directory that is there, and opens that: what was cut off begins at *rest. */
+/* Cuts path (clean) back to its last directory that is there, and opens that: what was cut off begins at
+ * *rest. */
 static int open_deepest(int root, char *path, char **rest)
 {
     int fd = -1;

@@ -67,7 +67,8 @@ bool port_process_alive(const struct port_process *p)
 
 int port_process_kill(const struct port_process *p, struct kist_error *err)
 {
-    /* a descriptor of the process cannot be taken over by a later one; before 5.3 the moment between is the risk */
+    /* a descriptor of the process cannot be taken over by a later one; before 5.3 the moment between is the
+     * risk */
     KIST_AUTO(fd) int fd = p->pid > 0 ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
     int rc;
 
@@ -96,7 +97,8 @@ static const struct {
 
 bool port_signal_number(const char *text, int *number)
 {
-    const int realtime = 34, last = 64; /* as the kernel and Docker count; the C library keeps some for itself */
+    const int realtime = 34,
+              last = 64; /* as the kernel and Docker count; the C library keeps some for itself */
     uint64_t value;
 
     if (isdigit((unsigned char)text[0])) {

@@ -12,9 +12,8 @@ static const struct {
     const char *name;
     unsigned long flag;
 } known[] = {
-    {"ro", MS_RDONLY},         {"nosuid", MS_NOSUID},         {"nodev", MS_NODEV},
-    {"noexec", MS_NOEXEC},     {"noatime", MS_NOATIME},       {"nodiratime", MS_NODIRATIME},
-    {"relatime", MS_RELATIME},
+    {"ro", MS_RDONLY},       {"nosuid", MS_NOSUID},         {"nodev", MS_NODEV},       {"noexec", MS_NOEXEC},
+    {"noatime", MS_NOATIME}, {"nodiratime", MS_NODIRATIME}, {"relatime", MS_RELATIME},
 };
 
 /* "rw,nosuid,relatime" -> MS_...: a remount says all flags anew, so those there must be said again. */
@@ -39,7 +38,8 @@ static void unescape(char *text)
     char *to = text;
 
     for (const char *p = text; *p != '\0'; to++) {
-        if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' && p[3] <= '7') {
+        if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' &&
+            p[3] <= '7') {
             *to = (char)((p[1] - '0') * 64 + (p[2] - '0') * 8 + (p[3] - '0'));
             p += 4;
         } else {
@@ -81,8 +81,9 @@ int port_remount_tree(const char *path, unsigned flags, struct kist_error *err)
             continue;
         }
         unescape(point);
-        if (is_below(point, path) && mount(NULL, point, NULL,
-                                           MS_REMOUNT | MS_BIND | flags_of(options) | port_mount_flags(flags), NULL) < 0) {
+        if (is_below(point, path) &&
+            mount(NULL, point, NULL, MS_REMOUNT | MS_BIND | flags_of(options) | port_mount_flags(flags),
+                  NULL) < 0) {
             rc = kist_error_sys(err, KIST_E_IO, errno, "cannot set the flags of mount '%s'", point);
         }
     }

@@ -1,5 +1,6 @@
-/* The root: layers and writable directory, joined by overlayfs. Everything is named relative to the scratch directory, by short names,
- * so that the options fit into the page that mount(2) takes, and no character of the store's path needs escaping. */
+/* The root: layers and writable directory, joined by overlayfs. Everything is named relative to the scratch
+ * directory, by short names, so that the options fit into the page that mount(2) takes, and no character of
+ * the store's path needs escaping. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -26,7 +27,8 @@ static int mount_layers(const struct port_root *spec, int *fds, struct kist_erro
 {
     for (size_t i = 0; i < spec->layer_count; i++) {
         char name[NAME_MAX_DIGITS];
-        int rc = kist_str_format(name, sizeof(name), "%zu", i) ? make_dir(AT_FDCWD, name, 0755, err) : (int)KIST_E_FAIL;
+        int rc = kist_str_format(name, sizeof(name), "%zu", i) ? make_dir(AT_FDCWD, name, 0755, err)
+                                                               : (int)KIST_E_FAIL;
 
         if (rc == 0) {
             rc = port_loop_mount(&spec->layers[i], name, err);
@@ -65,7 +67,8 @@ static int mount_rw(int rw, int *upper, struct kist_error *err)
 }
 
 /* "lowerdir=2:1:0,upperdir=...", the topmost layer first. */
-static int options(const struct port_root *spec, bool is_volatile, struct kist_buf *text, struct kist_error *err)
+static int options(const struct port_root *spec, bool is_volatile, struct kist_buf *text,
+                   struct kist_error *err)
 {
     int rc = kist_buf_puts(text, "lowerdir=", err);
 
@@ -73,7 +76,8 @@ static int options(const struct port_root *spec, bool is_volatile, struct kist_b
         rc = kist_buf_printf(text, err, "%zu%s", i, i > 0 ? ":" : "");
     }
     if (rc == 0) {
-        rc = kist_buf_printf(text, err, ",upperdir=rw/upper,workdir=rw/work%s", is_volatile ? ",volatile" : "");
+        rc = kist_buf_printf(text, err, ",upperdir=rw/upper,workdir=rw/work%s",
+                             is_volatile ? ",volatile" : "");
     }
     return rc;
 }
@@ -85,10 +89,12 @@ static int overlay_failed(int upper, int number, struct kist_error *err)
     if (number == ENODEV) {
         return port_kernel_lacks(err, "overlayfs", "CONFIG_OVERLAY_FS");
     }
-    if (number == EINVAL && fgetxattr(upper, "trusted.overlay.opaque", value, sizeof(value)) < 0 && errno == ENODATA) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED,
-                              "overlayfs cannot write to the filesystem the store is on (is it an overlay itself?); "
-                              "put the store on another one with --root");
+    if (number == EINVAL && fgetxattr(upper, "trusted.overlay.opaque", value, sizeof(value)) < 0 &&
+        errno == ENODATA) {
+        return kist_error_set(
+            err, KIST_E_UNSUPPORTED,
+            "overlayfs cannot write to the filesystem the store is on (is it an overlay itself?); "
+            "put the store on another one with --root");
     }
     return kist_error_sys(err, KIST_E_IO, number, "cannot mount the container's root with overlayfs");
 }
@@ -98,11 +104,13 @@ static int mount_overlay(const struct port_root *spec, int upper, struct kist_er
     char value[1];
     int number = EINVAL;
 
-    /* a filesystem that keeps no such attribute lets overlayfs start, and fails it at the first removed directory */
+    /* a filesystem that keeps no such attribute lets overlayfs start, and fails it at the first removed
+     * directory */
     if (fgetxattr(upper, "trusted.overlay.opaque", value, sizeof(value)) < 0 && errno == EOPNOTSUPP) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED,
-                              "the filesystem the store is on has no trusted xattrs, which overlayfs needs; put the store "
-                              "on another one with --root");
+        return kist_error_set(
+            err, KIST_E_UNSUPPORTED,
+            "the filesystem the store is on has no trusted xattrs, which overlayfs needs; put the store "
+            "on another one with --root");
     }
     /* volatile (5.10): the end of a container that leaves nothing behind need not wait for the flash */
     for (int is_volatile = spec->transient; number == EINVAL && is_volatile >= 0; is_volatile--) {

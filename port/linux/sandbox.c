@@ -1,4 +1,6 @@
-/* The parent's side of a sandbox: makes the process, hears whether it came up, stays with it until it ends. */
+/*
+ * The parent's side of a sandbox: makes the process, hears whether it came up, stays with it until it ends.
+ */
 #include "port/sandbox.h"
 
 #include <errno.h>
@@ -59,14 +61,16 @@ static int clone_failed(unsigned own, int number, struct kist_error *err)
     for (size_t i = 0; number == EINVAL && i < KIST_COUNT(namespaces); i++) {
         char path[32];
 
-        if ((own & namespaces[i].own) != 0 && kist_str_format(path, sizeof(path), "/proc/self/ns/%s", namespaces[i].name) &&
+        if ((own & namespaces[i].own) != 0 &&
+            kist_str_format(path, sizeof(path), "/proc/self/ns/%s", namespaces[i].name) &&
             access(path, F_OK) < 0) {
-            return kist_error_set(err, KIST_E_UNSUPPORTED, "this kernel has no %s namespaces (%s)", namespaces[i].name,
-                                  namespaces[i].option);
+            return kist_error_set(err, KIST_E_UNSUPPORTED, "this kernel has no %s namespaces (%s)",
+                                  namespaces[i].name, namespaces[i].option);
         }
     }
     if (number == EPERM) {
-        return kist_error_set(err, KIST_E_FAIL, "cannot make namespaces: not permitted (kist needs root to run containers)");
+        return kist_error_set(err, KIST_E_FAIL,
+                              "cannot make namespaces: not permitted (kist needs root to run containers)");
     }
     return kist_error_sys(err, KIST_E_FAIL, number, "cannot make the container's process");
 }
@@ -137,7 +141,8 @@ static int hear(struct port_sandbox *s, const struct port_command *command, stru
         char room[CMSG_SPACE(2 * sizeof(int))];
     } control;
     struct iovec data = {&message, sizeof(message)};
-    struct msghdr packet = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)};
+    struct msghdr packet = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)};
     ssize_t n = recvmsg(s->channel, &packet, MSG_CMSG_CLOEXEC);
     int fds[2];
 
@@ -166,7 +171,8 @@ static bool stop_was_asked(int signals)
     struct signalfd_siginfo info;
 
     while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT) {
+        if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP ||
+            info.ssi_signo == SIGQUIT) {
             return true;
         }
     }
@@ -195,7 +201,8 @@ static int await_command(struct port_sandbox *s, const struct port_command *comm
     return rc < 0 ? rc : 0;
 }
 
-int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec, struct kist_error *err)
+int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec,
+                       struct kist_error *err)
 {
     struct port_sandbox *s = calloc(1, sizeof(*s));
     int rc;
@@ -254,7 +261,8 @@ static bool take_signals(struct port_sandbox *s, bool forward, int *exit_status)
         if (number == SIGWINCH) {
             port_stdio_resize(&s->io);
         }
-        /* not those that the terminal and the kernel mean for us alone; a terminal of its own tells it of its size */
+        /* not those that the terminal and the kernel mean for us alone; a terminal of its own tells it of its
+         * size */
         if (forward && number != SIGPIPE && number != SIGURG && number != SIGTTIN && number != SIGTTOU &&
             !(number == SIGWINCH && s->io.master >= 0)) {
             (void)kill(s->pid, number);

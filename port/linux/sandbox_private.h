@@ -1,6 +1,6 @@
 /*
- * What the parts of the sandbox share. Those marked "child" run in the new process, in its own mount namespace, before the
- * command; a descriptor there needs no closing on failure, the process ends.
+ * What the parts of the sandbox share. Those marked "child" run in the new process, in its own mount
+ * namespace, before the command; a descriptor there needs no closing on failure, the process ends.
  */
 #ifndef KIST_PORT_LINUX_SANDBOX_PRIVATE_H
 #define KIST_PORT_LINUX_SANDBOX_PRIVATE_H
@@ -18,20 +18,21 @@ int port_kernel_lacks(struct kist_error *err, const char *what, const char *opti
 /* ---- loop.c ---- */
 
 /*
- * Child: mounts the squashfs image in layer's file at target through a loop device that frees itself with its last user; one
- * that is on the same file already is shared, and with it what the kernel has cached.
+ * Child: mounts the squashfs image in layer's file at target through a loop device that frees itself with its
+ * last user; one that is on the same file already is shared, and with it what the kernel has cached.
  */
 int port_loop_mount(const struct port_layer *layer, const char *target, struct kist_error *err) KIST_CHECKED;
 
 /* ---- root.c, implied.c ---- */
 
 /*
- * Child: joins layers and writable directory in the scratch directory, which is the working directory and empty. *root is an O_PATH
- * descriptor of the new root.
+ * Child: joins layers and writable directory in the scratch directory, which is the working directory and
+ * empty. *root is an O_PATH descriptor of the new root.
  */
 int port_root_build(const struct port_root *spec, int rw, int *root, struct kist_error *err) KIST_CHECKED;
 /* Child: makes in upper what layers imply; layer_fds are the mounted layers' roots, the base first. */
-int port_root_imply(const struct port_root *spec, const int *layer_fds, int upper, struct kist_error *err) KIST_CHECKED;
+int port_root_imply(const struct port_root *spec, const int *layer_fds, int upper,
+                    struct kist_error *err) KIST_CHECKED;
 
 /* ---- place.c: paths in a root that is not ours to trust ---- */
 
@@ -50,8 +51,8 @@ char *port_fd_path(char dst[PORT_FD_PATH_MAX], int fd);
 unsigned long port_mount_flags(unsigned flags);
 
 struct port_bind {
-    int source;            /* what is to be seen */
-    int target;            /* where; descriptor of path in root */
+    int source; /* what is to be seen */
+    int target; /* where; descriptor of path in root */
     const char *path;
     unsigned flags;
     enum port_propagation propagation;
@@ -65,7 +66,9 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
                    struct kist_error *err) KIST_CHECKED;
 /* Child: hides the masked, locks the read-only paths. */
 int port_mount_protect(const struct port_sandbox_spec *spec, int root, struct kist_error *err) KIST_CHECKED;
-/* Child: where directory to is empty it becomes a copy of directory from. O_PATH descriptors will do. copy.c */
+/*
+ * Child: where directory to is empty it becomes a copy of directory from. O_PATH descriptors will do. copy.c
+ */
 int port_copy_fill(int from, int to, struct kist_error *err) KIST_CHECKED;
 /* Owner, mode, xattrs (overlayfs's own apart) and times of from, which are st. -1 and errno. */
 struct stat;
@@ -76,7 +79,9 @@ int port_remount_tree(const char *path, unsigned flags, struct kist_error *err) 
 
 /* ---- device.c ---- */
 
-/* Child: makes the nodes in the scratch directory (working directory) and shows them in root; then the links. */
+/*
+ * Child: makes the nodes in the scratch directory (working directory) and shows them in root; then the links.
+ */
 int port_device_all(const struct port_sandbox_spec *spec, int root, struct kist_error *err) KIST_CHECKED;
 
 /* ---- cgroup.c, devfilter.c ---- */
@@ -100,45 +105,49 @@ struct port_cgroup_set {
 };
 
 /* Makes the groups. What the kernel or the machine lacks is left out and logged. */
-int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec *spec, struct kist_error *err) KIST_CHECKED;
-/*
- * Child: joins the v1 groups, and the v2 one unless clone did. The device rules hold from here on: to be called once no more device of the
- * host is needed.
- */
-int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec, bool joined_unified,
+int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec *spec,
                      struct kist_error *err) KIST_CHECKED;
+/*
+ * Child: joins the v1 groups, and the v2 one unless clone did. The device rules hold from here on: to be
+ * called once no more device of the host is needed.
+ */
+int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec,
+                     bool joined_unified, struct kist_error *err) KIST_CHECKED;
 /* Removes the groups; what cannot be removed is logged. */
 void port_cgroup_remove_set(const struct port_cgroup_set *set);
 /* Closes descriptors; the groups stay. */
 void port_cgroup_release(struct port_cgroup_set *set);
 /* Attaches the device rules to a v2 group. */
-int port_device_filter(int group, const struct port_device_rule *rules, size_t count, struct kist_error *err) KIST_CHECKED;
+int port_device_filter(int group, const struct port_device_rule *rules, size_t count,
+                       struct kist_error *err) KIST_CHECKED;
 
 /* ---- tty.c ---- */
 
 /* Child: a new terminal of the container's own devpts, also seen as /dev/console. */
-int port_tty_make(const struct port_command *command, int root, int *master, int *slave, struct kist_error *err)
-    KIST_CHECKED;
+int port_tty_make(const struct port_command *command, int root, int *master, int *slave,
+                  struct kist_error *err) KIST_CHECKED;
 
 /* ---- stdio.c: the parent's side of the command's standard streams ---- */
 
 /* Data on its way from one descriptor to another. */
 struct port_relay {
-    int from, to; /* -1: over, or not used */
+    int from, to;      /* -1: over, or not used */
     size_t start, end; /* what buf holds */
     char buf[4096];
 };
 
 struct port_stdio {
-    int child[3];  /* what the command gets as 0, 1, 2; -1 where a terminal will be */
-    bool ours[3];  /* child[i] was made for it and is to be closed */
-    int master, slave; /* the terminal's; the slave stays open here, so that the master does not hang up before the end */
+    int child[3];      /* what the command gets as 0, 1, 2; -1 where a terminal will be */
+    bool ours[3];      /* child[i] was made for it and is to be closed */
+    int master, slave; /* the terminal's; the slave stays open here, so that the master does not hang up
+                          before the end */
     struct port_relay relay[3]; /* in, out, error */
-    bool raw;      /* our terminal, at 0, is */
+    bool raw;                   /* our terminal, at 0, is */
     struct termios saved;
 };
 
-int port_stdio_prepare(struct port_stdio *io, const struct port_command *command, struct kist_error *err) KIST_CHECKED;
+int port_stdio_prepare(struct port_stdio *io, const struct port_command *command,
+                       struct kist_error *err) KIST_CHECKED;
 /* After the child was made: closes its ends. */
 void port_stdio_forked(struct port_stdio *io);
 /* Takes the terminal's two ends from the child; ours goes raw. */
@@ -157,9 +166,11 @@ void port_stdio_release(struct port_stdio *io);
 
 /* ---- command.c, init.c ---- */
 
-/* Child: environment of the process that is no matter of mounts (limits, scores, descriptors), while the host is in sight. */
+/* Child: environment of the process that is no matter of mounts (limits, scores, descriptors), while the host
+ * is in sight. */
 int port_command_prepare(const struct port_command *command, struct kist_error *err) KIST_CHECKED;
-/* Child, in the new root: becomes the command's user with its privileges and runs it. Returns only on failure. */
+/* Child, in the new root: becomes the command's user with its privileges and runs it. Returns only on
+ * failure. */
 int port_command_run(const struct port_command *command, struct kist_error *err) KIST_CHECKED;
 /* Process 1 with --init: starts the command through run, in a child, and serves it. Never returns. */
 __attribute__((noreturn)) void port_init_serve(pid_t child);

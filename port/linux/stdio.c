@@ -1,7 +1,8 @@
 /*
- * The command's standard streams. What is no terminal of ours is simply inherited, so that data never passes through kist; a
- * terminal of ours is not given away (whoever holds it can steer it), but stands behind a pipe or a terminal of the container's.
- * Nor are the streams of root given to another user, who could not open them by name (/dev/stdout).
+ * The command's standard streams. What is no terminal of ours is simply inherited, so that data never passes
+ * through kist; a terminal of ours is not given away (whoever holds it can steer it), but stands behind a
+ * pipe or a terminal of the container's. Nor are the streams of root given to another user, who could not
+ * open them by name (/dev/stdout).
  */
 #include <errno.h>
 #include <poll.h>

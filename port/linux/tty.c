@@ -34,7 +34,9 @@ static int open_slave(int root, int master)
 static int bind_console(int root, int slave, struct kist_error *err)
 {
     KIST_AUTO(fd) int target = port_place_make(root, "/dev/console", false, err);
-    const struct port_bind bind = {.source = slave, .target = target, .path = "/dev/console",
+    const struct port_bind bind = {.source = slave,
+                                   .target = target,
+                                   .path = "/dev/console",
                                    .flags = PORT_MOUNT_NOSUID | PORT_MOUNT_NOEXEC};
 
     return target < 0 ? target : port_mount_bind(root, &bind, err);
@@ -48,15 +50,17 @@ static bool is_ptmx(int fd)
     return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 2);
 }
 
-int port_tty_make(const struct port_command *command, int root, int *master, int *slave, struct kist_error *err)
+int port_tty_make(const struct port_command *command, int root, int *master, int *slave,
+                  struct kist_error *err)
 {
     const struct winsize size = {.ws_row = command->rows, .ws_col = command->columns};
     int unlock = 0;
 
     *master = port_place_open(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
     if (*master < 0 || !is_ptmx(*master)) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED,
-                              "the container has no terminals: its /dev/pts has no 'ptmx' (CONFIG_UNIX98_PTYS)");
+        return kist_error_set(
+            err, KIST_E_UNSUPPORTED,
+            "the container has no terminals: its /dev/pts has no 'ptmx' (CONFIG_UNIX98_PTYS)");
     }
     if (ioctl(*master, TIOCSPTLCK, &unlock) < 0 || (*slave = open_slave(root, *master)) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot open a terminal for the container");

@@ -55,8 +55,8 @@ static int open_layer(struct port_layer *layer, struct kist_strv *implied, struc
     return rc;
 }
 
-int kist_bundle_layers_open(struct kist_bundle_layers *l, struct kist_store *store, const struct kist_container_fixed *fixed,
-                            struct kist_error *err)
+int kist_bundle_layers_open(struct kist_bundle_layers *l, struct kist_store *store,
+                            const struct kist_container_fixed *fixed, struct kist_error *err)
 {
     char text[KIST_DIGEST_TEXT_MAX];
     int rc = 0;
@@ -123,12 +123,14 @@ static int copy_host(struct kist_buf *text, const char *path, struct kist_error 
     return rc < 0 ? kist_error_wrap(err, "cannot copy '%s'", path) : 0;
 }
 
-static int etc_text(struct kist_buf *text, const char *name, const struct port_sandbox_spec *s, struct kist_error *err)
+static int etc_text(struct kist_buf *text, const char *name, const struct port_sandbox_spec *s,
+                    struct kist_error *err)
 {
     const bool own_network = (s->own & PORT_OWN_NETWORK) != 0;
 
     if (strcmp(name, "hostname") == 0) {
-        return s->hostname ? kist_buf_printf(text, err, "%s\n", s->hostname) : copy_host(text, "/etc/hostname", err);
+        return s->hostname ? kist_buf_printf(text, err, "%s\n", s->hostname)
+                           : copy_host(text, "/etc/hostname", err);
     }
     if (strcmp(name, "resolv.conf") == 0) {
         return copy_host(text, "/etc/resolv.conf", err);
@@ -145,7 +147,8 @@ static bool is_name(const char *name)
     return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
 }
 
-static int make_etc(const char *name, const struct port_sandbox_spec *s, struct port_dir *run, struct kist_error *err)
+static int make_etc(const char *name, const struct port_sandbox_spec *s, struct port_dir *run,
+                    struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONF);
     struct port_file *file;
@@ -184,10 +187,11 @@ static int make_volume(const char *name, const char *path, struct port_dir *dir,
     return rc;
 }
 
-static int make_source(struct kist_spec *spec, struct port_mount *m, struct port_dir *dir, struct port_dir *run,
-                       struct kist_error *err)
+static int make_source(struct kist_spec *spec, struct port_mount *m, struct port_dir *dir,
+                       struct port_dir *run, struct kist_error *err)
 {
-    const bool is_etc = kist_str_starts(m->source, "etc/"), is_volume = kist_str_starts(m->source, "volumes/");
+    const bool is_etc = kist_str_starts(m->source, "etc/"),
+               is_volume = kist_str_starts(m->source, "volumes/");
     const char *name = kist_path_base(m->source);
     char path[KIST_MAX_PATH + 1];
     int rc;
@@ -204,7 +208,8 @@ static int make_source(struct kist_spec *spec, struct port_mount *m, struct port
     return rc;
 }
 
-int kist_bundle_sources(struct kist_spec *spec, struct port_dir *dir, struct port_dir *run, struct kist_error *err)
+int kist_bundle_sources(struct kist_spec *spec, struct port_dir *dir, struct port_dir *run,
+                        struct kist_error *err)
 {
     int rc = 0;
 

@@ -1,4 +1,5 @@
-/* What a start needs from the bundle, the container's directory, and from the directory of the run; only for the engine. */
+/* What a start needs from the bundle, the container's directory, and from the directory of the run; only for
+ * the engine. */
 #ifndef KIST_CONTAINER_BUNDLE_H
 #define KIST_CONTAINER_BUNDLE_H
 
@@ -12,13 +13,15 @@ struct kist_bundle_layers {
     size_t n;
 };
 
-int kist_bundle_layers_open(struct kist_bundle_layers *l, struct kist_store *store, const struct kist_container_fixed *fixed,
-                            struct kist_error *err) KIST_CHECKED;
+int kist_bundle_layers_open(struct kist_bundle_layers *l, struct kist_store *store,
+                            const struct kist_container_fixed *fixed, struct kist_error *err) KIST_CHECKED;
 void kist_bundle_layers_close(struct kist_bundle_layers *l);
 
 /*
- * Relative sources of spec's binds become paths: "etc/..." files are written into run (root is the store's path), "volumes/..." made in dir.
+ * Relative sources of spec's binds become paths: "etc/..." files are written into run (root is the store's
+ * path), "volumes/..." made in dir.
  */
-int kist_bundle_sources(struct kist_spec *spec, struct port_dir *dir, struct port_dir *run, struct kist_error *err) KIST_CHECKED;
+int kist_bundle_sources(struct kist_spec *spec, struct port_dir *dir, struct port_dir *run,
+                        struct kist_error *err) KIST_CHECKED;
 
 #endif

@@ -1,19 +1,21 @@
 /*
- * A container's life: made from an image and an OCI runtime configuration, run in the foreground, listed, removed.
+ * A container's life: made from an image and an OCI runtime configuration, run in the foreground, listed,
+ * removed.
  *
- * containers/<id>/ of the store holds what must survive a reboot: "ref" (the store's), config.json, state.json, rw/ (the writable
- * layer), volumes/. <run>/<id>/, on tmpfs, holds what must not: "lock", held by the process that runs the container, and what it
- * knows of the running one. A lock nobody holds is what a killed kist left; whoever comes next sweeps it.
+ * containers/<id>/ of the store holds what must survive a reboot: "ref" (the store's), config.json,
+ * state.json, rw/ (the writable layer), volumes/. <run>/<id>/, on tmpfs, holds what must not: "lock", held by
+ * the process that runs the container, and what it knows of the running one. A lock nobody holds is what a
+ * killed kist left; whoever comes next sweeps it.
  *
  * The engine's only input is config.json (OCI runtime-spec). What it reads there beyond the specification:
  *   annotations  "kist.init": "true"     a small init is process 1, reaps zombies and forwards signals
  *                "kist.stdin": "true"    standard input is passed on; otherwise it is /dev/null
  *                "kist.devices": "all"   every device node of the host is given (--privileged)
  *                "org.opencontainers.image.stopSignal": "SIGTERM"
- *   mounts       every mount is nodev unless its options say "dev"; a bind's relative source is in the bundle:
- *                "etc/hosts", "etc/hostname", "etc/resolv.conf"  files made at each start for this container
- *                "volumes/<name>"        a directory kept with the container, made when missing; with the option "copy" it is
- *                                        filled once from the image's directory at the destination, with its owner and mode
+ *   mounts       every mount is nodev unless its options say "dev"; a bind's relative source is in the
+ * bundle: "etc/hosts", "etc/hostname", "etc/resolv.conf"  files made at each start for this container
+ *                "volumes/<name>"        a directory kept with the container, made when missing; with the
+ * option "copy" it is filled once from the image's directory at the destination, with its owner and mode
  *   root.path    is not looked at: the root is the image's layers under rw/
  * A namespace without a path is a new one; one that is not listed is the host's. A path is not supported yet.
  */
@@ -45,10 +47,10 @@ struct kist_container {
     char *image_name;         /* as the user wrote it */
     char *command;            /* the process's arguments, joined by spaces */
     enum kist_container_status status;
-    bool transient;           /* run --rm: goes when it ends */
+    bool transient;                     /* run --rm: goes when it ends */
     int64_t created, started, finished; /* seconds since 1970; 0 where not yet */
-    int exit_status;          /* of an exited one: 0 ... 255, 128 + n after signal n; 137 after a kill nobody saw */
-    int pid;                  /* of a running one's process 1, in the host's eyes; else 0 */
+    int exit_status; /* of an exited one: 0 ... 255, 128 + n after signal n; 137 after a kill nobody saw */
+    int pid;         /* of a running one's process 1, in the host's eyes; else 0 */
 };
 
 struct kist_container_list {
@@ -61,47 +63,56 @@ int kist_container_id_make(char id[KIST_CONTAINER_ID_MAX], struct kist_error *er
 
 /* What a container is made of; pointers stay the caller's. */
 struct kist_container_new {
-    const char *id;   /* from kist_container_id_make, so that the configuration can name it */
-    const char *name; /* NULL: one is made up */
-    const struct kist_digest *image;   /* image ID, kept in the store */
-    const char *image_name;            /* as the user wrote it */
+    const char *id;                  /* from kist_container_id_make, so that the configuration can name it */
+    const char *name;                /* NULL: one is made up */
+    const struct kist_digest *image; /* image ID, kept in the store */
+    const char *image_name;          /* as the user wrote it */
     const struct kist_digest *diff_ids; /* the image's layers, the base first */
     size_t diff_id_count;
     const cJSON *config; /* OCI runtime configuration */
-    bool transient;      /* goes when it ends, or is swept after a crash; nothing of it is synced. Only kist_container_run takes it */
+    bool transient;      /* goes when it ends, or is swept after a crash; nothing of it is synced. Only
+                            kist_container_run takes it */
 };
 
 /*
- * KIST_E_CONFLICT: the name is taken; KIST_E_USAGE: the name is malformed, or config.json asks for what makes no sense;
- * KIST_E_UNSUPPORTED: it asks for what this kist does not do; KIST_E_NOT_FOUND: the image is not kept.
+ * KIST_E_CONFLICT: the name is taken; KIST_E_USAGE: the name is malformed, or config.json asks for what makes
+ * no sense; KIST_E_UNSUPPORTED: it asks for what this kist does not do; KIST_E_NOT_FOUND: the image is not
+ * kept.
  */
-int kist_container_create(const struct kist_engine *e, const struct kist_container_new *n, struct kist_error *err) KIST_CHECKED;
+int kist_container_create(const struct kist_engine *e, const struct kist_container_new *n,
+                          struct kist_error *err) KIST_CHECKED;
 
 /*
- * Starts a created or exited container and stays with it until it ends; standard streams are the caller's. sig_proxy: signals this
- * process gets go to the container's process 1. 0 with *exit_status (0 ... 255, 128 + n after signal n) once the command ran.
- * KIST_E_CONFLICT: it is running already; KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command cannot be run; KIST_E_UNSUPPORTED names
- * what the kernel lacks; KIST_E_INTERRUPTED: a signal came first. To be called while the process has one thread.
+ * Starts a created or exited container and stays with it until it ends; standard streams are the caller's.
+ * sig_proxy: signals this process gets go to the container's process 1. 0 with *exit_status (0 ... 255, 128 +
+ * n after signal n) once the command ran. KIST_E_CONFLICT: it is running already; KIST_E_NO_COMMAND,
+ * KIST_E_NO_EXEC: the command cannot be run; KIST_E_UNSUPPORTED names what the kernel lacks;
+ * KIST_E_INTERRUPTED: a signal came first. To be called while the process has one thread.
  */
-int kist_container_start(const struct kist_engine *e, const char *id, bool sig_proxy, int *exit_status, struct kist_error *err)
-    KIST_CHECKED;
+int kist_container_start(const struct kist_engine *e, const char *id, bool sig_proxy, int *exit_status,
+                         struct kist_error *err) KIST_CHECKED;
 
-/* kist_container_create and kist_container_start in one; a transient container is gone afterwards, whatever came of it. */
-int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n, bool sig_proxy, int *exit_status,
-                       struct kist_error *err) KIST_CHECKED;
+/* kist_container_create and kist_container_start in one; a transient container is gone afterwards, whatever
+ * came of it. */
+int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n, bool sig_proxy,
+                       int *exit_status, struct kist_error *err) KIST_CHECKED;
 
 /* Sweeps what killed processes left, then lists, newest first. */
-int kist_container_list(const struct kist_engine *e, struct kist_container_list *list, struct kist_error *err) KIST_CHECKED;
+int kist_container_list(const struct kist_engine *e, struct kist_container_list *list,
+                        struct kist_error *err) KIST_CHECKED;
 void kist_container_list_release(struct kist_container_list *list);
 void kist_container_list_auto(struct kist_container_list *list);
-/* By whole name, whole ID or a unique prefix of it. KIST_E_NOT_FOUND; KIST_E_CONFLICT when ambiguous. Points into list. */
-int kist_container_list_find(const struct kist_container_list *list, const char *text, const struct kist_container **found,
-                             struct kist_error *err) KIST_CHECKED;
+/* By whole name, whole ID or a unique prefix of it. KIST_E_NOT_FOUND; KIST_E_CONFLICT when ambiguous. Points
+ * into list. */
+int kist_container_list_find(const struct kist_container_list *list, const char *text,
+                             const struct kist_container **found, struct kist_error *err) KIST_CHECKED;
 
 /* KIST_E_CONFLICT: it is running and force is off; with force it is killed first. */
-int kist_container_remove(const struct kist_engine *e, const char *id, bool force, struct kist_error *err) KIST_CHECKED;
+int kist_container_remove(const struct kist_engine *e, const char *id, bool force,
+                          struct kist_error *err) KIST_CHECKED;
 
-/* Removes what killed processes left in <run>, in cgroups, and their transient containers. Cheap when there is nothing. */
+/* Removes what killed processes left in <run>, in cgroups, and their transient containers. Cheap when there
+ * is nothing. */
 int kist_container_sweep(const struct kist_engine *e, struct kist_error *err) KIST_CHECKED;
 
 #endif

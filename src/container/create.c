@@ -25,11 +25,12 @@ static const char *const adjectives[] = {
 };
 
 static const char *const things[] = {
-    "anchor", "anvil",  "arch",   "barrel", "basket", "beacon", "bell",  "bench",  "bolt",   "bridge", "buoy",
-    "cabin",  "candle", "casket", "chest",  "clasp",  "crate",  "drawer", "drum",  "ferry",  "flask",  "gate",
-    "hinge",  "hull",   "kettle", "key",    "ladder", "lamp",   "lantern", "latch", "lever",  "lock",   "loom",
-    "mast",   "mill",   "oar",    "pail",   "pulley", "quill",  "raft",  "rivet",  "rudder", "sail",   "shelf",
-    "spindle", "spool", "tackle", "tower",  "trunk",  "vault",  "wheel", "winch",
+    "anchor", "anvil",   "arch",  "barrel", "basket", "beacon", "bell",   "bench", "bolt",
+    "bridge", "buoy",    "cabin", "candle", "casket", "chest",  "clasp",  "crate", "drawer",
+    "drum",   "ferry",   "flask", "gate",   "hinge",  "hull",   "kettle", "key",   "ladder",
+    "lamp",   "lantern", "latch", "lever",  "lock",   "loom",   "mast",   "mill",  "oar",
+    "pail",   "pulley",  "quill", "raft",   "rivet",  "rudder", "sail",   "shelf", "spindle",
+    "spool",  "tackle",  "tower", "trunk",  "vault",  "wheel",  "winch",
 };
 
 int kist_container_name_make(char name[KIST_CONTAINER_NAME_MAX], struct kist_error *err)
@@ -41,8 +42,9 @@ int kist_container_name_make(char name[KIST_CONTAINER_NAME_MAX], struct kist_err
         return rc;
     }
     /* the number makes it likely to be free where thousands were made */
-    return kist_str_format(name, KIST_CONTAINER_NAME_MAX, "%s_%s_%u", adjectives[dice[0] % KIST_COUNT(adjectives)],
-                           things[dice[1] % KIST_COUNT(things)], (unsigned)(dice[2] % 1000))
+    return kist_str_format(name, KIST_CONTAINER_NAME_MAX, "%s_%s_%u",
+                           adjectives[dice[0] % KIST_COUNT(adjectives)], things[dice[1] % KIST_COUNT(things)],
+                           (unsigned)(dice[2] % 1000))
                ? 0
                : (int)KIST_E_FAIL;
 }
@@ -57,11 +59,13 @@ static int check_name(const char *name, struct kist_error *err)
     }
     return good ? 0
                 : kist_error_set(err, KIST_E_USAGE,
-                                 "invalid container name '%s': 2 to %d characters of a-z A-Z 0-9 _ . -, the first a letter or a digit",
+                                 "invalid container name '%s': 2 to %d characters of a-z A-Z 0-9 _ . -, the "
+                                 "first a letter or a digit",
                                  name, KIST_CONTAINER_NAME_MAX - 1);
 }
 
-static int add(const struct kist_engine *e, const struct kist_container_new *n, struct port_dir **dir, struct kist_error *err)
+static int add(const struct kist_engine *e, const struct kist_container_new *n, struct port_dir **dir,
+               struct kist_error *err)
 {
     struct kist_container_ref ref = {.image = *n->image, .ephemeral = n->transient};
     int rc;
@@ -76,8 +80,8 @@ static int add(const struct kist_engine *e, const struct kist_container_new *n, 
     return rc < 0 ? rc : kist_store_container_add(e->store, &ref, dir, err);
 }
 
-int kist_container_make(const struct kist_engine *e, const struct kist_container_new *n, struct port_dir **dir,
-                        struct kist_error *err)
+int kist_container_make(const struct kist_engine *e, const struct kist_container_new *n,
+                        struct port_dir **dir, struct kist_error *err)
 {
     int rc = add(e, n, dir, err);
 
@@ -93,7 +97,8 @@ int kist_container_make(const struct kist_engine *e, const struct kist_container
     return rc;
 }
 
-int kist_container_create(const struct kist_engine *e, const struct kist_container_new *n, struct kist_error *err)
+int kist_container_create(const struct kist_engine *e, const struct kist_container_new *n,
+                          struct kist_error *err)
 {
     KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
     struct kist_rundir held;
@@ -101,7 +106,8 @@ int kist_container_create(const struct kist_engine *e, const struct kist_contain
     int rc;
 
     if (n->transient) {
-        return kist_error_set(err, KIST_E_USAGE, "a container that is not started cannot be removed when it ends");
+        return kist_error_set(err, KIST_E_USAGE,
+                              "a container that is not started cannot be removed when it ends");
     }
     rc = kist_spec_parse(&spec, n->config, err);
     rc = rc < 0 ? rc : kist_rundir_hold(&held, e, n->id, 0, err);

@@ -1,6 +1,6 @@
 /*
- * What the parts of the engine share. The lock of <run>/<id>/lock decides who may start, change or remove a container; its file's text
- * says what is running.
+ * What the parts of the engine share. The lock of <run>/<id>/lock decides who may start, change or remove a
+ * container; its file's text says what is running.
  */
 #ifndef KIST_CONTAINER_ENGINE_H
 #define KIST_CONTAINER_ENGINE_H
@@ -22,24 +22,27 @@ struct kist_rundir {
 struct kist_running {
     struct port_process process; /* pid 0: not yet */
     int64_t started;
-    char *root;                  /* the store's path; free it */
+    char *root; /* the store's path; free it */
 };
 
 /* Makes and locks it. KIST_E_CONFLICT: another process has it, for longer than wait_ms. */
-int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const char *id, int wait_ms, struct kist_error *err)
-    KIST_CHECKED;
-int kist_rundir_write(struct kist_rundir *r, const struct kist_running *running, struct kist_error *err) KIST_CHECKED;
+int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const char *id, int wait_ms,
+                     struct kist_error *err) KIST_CHECKED;
+int kist_rundir_write(struct kist_rundir *r, const struct kist_running *running,
+                      struct kist_error *err) KIST_CHECKED;
 /* Lets go of it, and with remove takes it away. All zero is nothing. */
 void kist_rundir_release(struct kist_rundir *r, const struct kist_engine *e, const char *id, bool remove);
 
 /* 1: somebody holds it, *running is what he wrote; 0: nobody does. */
-int kist_rundir_look(const struct kist_engine *e, const char *id, struct kist_running *running, struct kist_error *err)
-    KIST_CHECKED;
+int kist_rundir_look(const struct kist_engine *e, const char *id, struct kist_running *running,
+                     struct kist_error *err) KIST_CHECKED;
 /* The text of a rundir that is held. */
-int kist_rundir_read(const struct kist_rundir *r, struct kist_running *running, struct kist_error *err) KIST_CHECKED;
+int kist_rundir_read(const struct kist_rundir *r, struct kist_running *running,
+                     struct kist_error *err) KIST_CHECKED;
 
 /* Calls each for the ID of every directory there is. */
-int kist_rundir_each(const struct kist_engine *e, int (*each)(void *arg, const char *id, struct kist_error *err), void *arg,
+int kist_rundir_each(const struct kist_engine *e,
+                     int (*each)(void *arg, const char *id, struct kist_error *err), void *arg,
                      struct kist_error *err) KIST_CHECKED;
 
 /* ---- state.c: containers/<id>/ ---- */
@@ -59,27 +62,30 @@ struct kist_container_state {
     int exit_status;
 };
 
-int kist_container_write_fixed(const struct kist_engine *e, struct port_dir *dir, const struct kist_container_new *n,
-                               struct kist_error *err) KIST_CHECKED;
-int kist_container_read_fixed(struct port_dir *dir, struct kist_container_fixed *fixed, struct kist_error *err) KIST_CHECKED;
+int kist_container_write_fixed(const struct kist_engine *e, struct port_dir *dir,
+                               const struct kist_container_new *n, struct kist_error *err) KIST_CHECKED;
+int kist_container_read_fixed(struct port_dir *dir, struct kist_container_fixed *fixed,
+                              struct kist_error *err) KIST_CHECKED;
 void kist_container_fixed_release(struct kist_container_fixed *fixed);
-int kist_container_write_state(const struct kist_engine *e, struct port_dir *dir, const struct kist_container_state *state,
-                               struct kist_error *err) KIST_CHECKED;
-int kist_container_read_state(struct port_dir *dir, struct kist_container_state *state, struct kist_error *err) KIST_CHECKED;
+int kist_container_write_state(const struct kist_engine *e, struct port_dir *dir,
+                               const struct kist_container_state *state, struct kist_error *err) KIST_CHECKED;
+int kist_container_read_state(struct port_dir *dir, struct kist_container_state *state,
+                              struct kist_error *err) KIST_CHECKED;
 /* config.json; cJSON_Delete it. */
 int kist_container_read_config(struct port_dir *dir, cJSON **config, struct kist_error *err) KIST_CHECKED;
 
 /* ---- create.c ---- */
 
 /* The container in the store, with its files; dir is the caller's to close. */
-int kist_container_make(const struct kist_engine *e, const struct kist_container_new *n, struct port_dir **dir,
-                        struct kist_error *err) KIST_CHECKED;
+int kist_container_make(const struct kist_engine *e, const struct kist_container_new *n,
+                        struct port_dir **dir, struct kist_error *err) KIST_CHECKED;
 /* "brave_lantern". */
 int kist_container_name_make(char name[KIST_CONTAINER_NAME_MAX], struct kist_error *err) KIST_CHECKED;
 
 /* ---- sweep.c ---- */
 
 /* Where nobody holds the container: its process, groups and <run>/<id> go, the store learns of its end. */
-int kist_container_sweep_one(const struct kist_engine *e, const char *id, struct kist_error *err) KIST_CHECKED;
+int kist_container_sweep_one(const struct kist_engine *e, const char *id,
+                             struct kist_error *err) KIST_CHECKED;
 
 #endif

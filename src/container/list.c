@@ -3,8 +3,8 @@
 
 #include "container/engine.h"
 
-static int read_one(const struct kist_engine *e, const struct kist_container_ref *ref, struct kist_container *c,
-                    struct kist_error *err)
+static int read_one(const struct kist_engine *e, const struct kist_container_ref *ref,
+                    struct kist_container *c, struct kist_error *err)
 {
     struct kist_container_fixed fixed;
     struct kist_container_state state;
@@ -115,8 +115,8 @@ void kist_container_list_auto(struct kist_container_list *list)
     kist_container_list_release(list);
 }
 
-int kist_container_list_find(const struct kist_container_list *list, const char *text, const struct kist_container **found,
-                             struct kist_error *err)
+int kist_container_list_find(const struct kist_container_list *list, const char *text,
+                             const struct kist_container **found, struct kist_error *err)
 {
     const struct kist_container *by_prefix = NULL;
     size_t matches = 0;
@@ -139,6 +139,7 @@ int kist_container_list_find(const struct kist_container_list *list, const char 
         return 0;
     }
     return matches > 1
-               ? kist_error_set(err, KIST_E_CONFLICT, "'%s' is the start of %zu containers' IDs; give more of it", text, matches)
+               ? kist_error_set(err, KIST_E_CONFLICT,
+                                "'%s' is the start of %zu containers' IDs; give more of it", text, matches)
                : kist_error_set(err, KIST_E_NOT_FOUND, "no such container: '%s'", text);
 }

@@ -1,6 +1,6 @@
 /*
- * <run>/<id>/: a lock that dies with whoever holds it, and what he wrote into it. The pid alone would not do: it may be
- * another process's by now, and after kill -9 nobody takes it back.
+ * <run>/<id>/: a lock that dies with whoever holds it, and what he wrote into it. The pid alone would not do:
+ * it may be another process's by now, and after kill -9 nobody takes it back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@ static const char *run_path(const struct kist_engine *e)
     return e->run ? e->run : KIST_CONTAINER_RUN;
 }
 
-static int hold_once(struct kist_rundir *r, struct port_dir *run, const char *id, int wait_ms, struct kist_error *err)
+static int hold_once(struct kist_rundir *r, struct port_dir *run, const char *id, int wait_ms,
+                     struct kist_error *err)
 {
     int rc = port_dir_open_at(&r->dir, run, id, true, err);
 
@@ -36,7 +37,8 @@ static int hold_once(struct kist_rundir *r, struct port_dir *run, const char *id
     return rc;
 }
 
-int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const char *id, int wait_ms, struct kist_error *err)
+int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const char *id, int wait_ms,
+                     struct kist_error *err)
 {
     struct port_dir *run;
     int rc = port_dir_open(&run, run_path(e), true, err);
@@ -50,7 +52,8 @@ int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const c
         rc = hold_once(r, run, id, wait_ms, err);
     }
     port_dir_close(run);
-    return rc == KIST_E_NOT_FOUND ? kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is being changed by another kist", id)
+    return rc == KIST_E_NOT_FOUND ? kist_error_set(err, KIST_E_CONFLICT,
+                                                   "container '%.12s' is being changed by another kist", id)
                                   : rc;
 }
 
@@ -90,7 +93,8 @@ static int read_text(struct port_file *lock, struct kist_running *running, struc
     }
     start = kist_json_string(root, "start");
     path = kist_json_string(root, "root");
-    if (kist_json_u64(root, "pid", &pid) && pid <= INT32_MAX && start && kist_str_u64(start, UINT64_MAX, &running->process.start)) {
+    if (kist_json_u64(root, "pid", &pid) && pid <= INT32_MAX && start &&
+        kist_str_u64(start, UINT64_MAX, &running->process.start)) {
         running->process.pid = (int)pid;
     }
     if (kist_json_u64(root, "started", &started)) {
@@ -105,7 +109,8 @@ int kist_rundir_read(const struct kist_rundir *r, struct kist_running *running, 
     return read_text(r->lock, running, err);
 }
 
-int kist_rundir_look(const struct kist_engine *e, const char *id, struct kist_running *running, struct kist_error *err)
+int kist_rundir_look(const struct kist_engine *e, const char *id, struct kist_running *running,
+                     struct kist_error *err)
 {
     char path[KIST_CONTAINER_ID_MAX + 4096];
     struct port_dir *dir = NULL;
@@ -156,7 +161,8 @@ static int pass_id(void *arg, const char *name, struct kist_error *err)
                : 0;
 }
 
-int kist_rundir_each(const struct kist_engine *e, int (*each)(void *arg, const char *id, struct kist_error *err), void *arg,
+int kist_rundir_each(const struct kist_engine *e,
+                     int (*each)(void *arg, const char *id, struct kist_error *err), void *arg,
                      struct kist_error *err)
 {
     struct each_id pass = {each, arg};

@@ -73,7 +73,8 @@ bool kist_spec_number(const cJSON *object, const char *name, int64_t min, int64_
 
 bool kist_spec_propagation(const char *text, enum port_propagation *propagation)
 {
-    static const char *const names[] = {[PORT_PRIVATE] = "private", [PORT_SLAVE] = "slave", [PORT_SHARED] = "shared"};
+    static const char *const names[] = {
+        [PORT_PRIVATE] = "private", [PORT_SLAVE] = "slave", [PORT_SHARED] = "shared"};
 
     text += text[0] == 'r'; /* they are always recursive here */
     for (size_t i = 0; i < KIST_COUNT(names); i++) {
@@ -107,7 +108,8 @@ static int parse_top(struct kist_spec *spec, const cJSON *config, struct kist_er
     const char *version = kist_json_string(config, "ociVersion");
 
     if (!version || strncmp(version, "1.", 2) != 0) {
-        return version ? kist_error_set(err, KIST_E_UNSUPPORTED, "config.json: version '%s' is not supported, 1.x is", version)
+        return version ? kist_error_set(err, KIST_E_UNSUPPORTED,
+                                        "config.json: version '%s' is not supported, 1.x is", version)
                        : kist_spec_wrong("ociVersion", err);
     }
     if (kist_spec_has(config, "hooks")) {
@@ -139,8 +141,9 @@ int kist_spec_parse(struct kist_spec *spec, const cJSON *config, struct kist_err
 
 void kist_spec_release(struct kist_spec *spec)
 {
-    void *const owned[] = {spec->mounts, spec->devices, spec->sysctls, spec->rlimits, spec->rules, spec->groups,
-                           spec->argv,   spec->env,     (void *)spec->masked, (void *)spec->read_only};
+    void *const owned[] = {spec->mounts,         spec->devices,          spec->sysctls, spec->rlimits,
+                           spec->rules,          spec->groups,           spec->argv,    spec->env,
+                           (void *)spec->masked, (void *)spec->read_only};
 
     for (size_t i = 0; i < KIST_COUNT(owned); i++) {
         free(owned[i]);

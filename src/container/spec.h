@@ -1,6 +1,6 @@
 /*
- * An OCI runtime configuration (runtime-spec 1.0.2 ... 1.2, config.json) as the sandbox wants it. Members nobody asked about are passed
- * over; what is asked for and not done here is refused by name.
+ * An OCI runtime configuration (runtime-spec 1.0.2 ... 1.2, config.json) as the sandbox wants it. Members
+ * nobody asked about are passed over; what is asked for and not done here is refused by name.
  */
 #ifndef KIST_CONTAINER_SPEC_H
 #define KIST_CONTAINER_SPEC_H
@@ -11,8 +11,9 @@
 #include "port/sandbox.h"
 
 struct kist_spec {
-    struct port_sandbox_spec sandbox; /* but root's layers and rw, cgroup.name, scratch: the engine's to fill in */
-    int stop_signal;                  /* SIGTERM where nothing else is said */
+    struct port_sandbox_spec
+        sandbox;     /* but root's layers and rw, cgroup.name, scratch: the engine's to fill in */
+    int stop_signal; /* SIGTERM where nothing else is said */
 
     /* what sandbox points to */
     struct port_mount *mounts;
@@ -28,8 +29,8 @@ struct kist_spec {
 };
 
 /*
- * config stays the caller's and must outlive spec. KIST_E_UNSUPPORTED: it asks for what this kist does not do; KIST_E_USAGE: it
- * makes no sense, or is no configuration.
+ * config stays the caller's and must outlive spec. KIST_E_UNSUPPORTED: it asks for what this kist does not
+ * do; KIST_E_USAGE: it makes no sense, or is no configuration.
  */
 int kist_spec_parse(struct kist_spec *spec, const cJSON *config, struct kist_error *err) KIST_CHECKED;
 void kist_spec_release(struct kist_spec *spec);

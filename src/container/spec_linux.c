@@ -1,4 +1,6 @@
-/* config.json's linux: namespaces, devices, rules, kernel parameters, filter (runtime-spec config-linux.md). */
+/*
+ * config.json's linux: namespaces, devices, rules, kernel parameters, filter (runtime-spec config-linux.md).
+ */
 #include <string.h>
 
 #include "base/limits.h"
@@ -41,9 +43,11 @@ static int parse_namespaces(struct kist_spec *spec, const cJSON *part, struct ki
         rc = rc < 0 ? rc : parse_namespace(&spec->sandbox.own, item, err);
     }
     if (rc == 0 && (spec->sandbox.own & PORT_OWN_MOUNTS) == 0) {
-        return kist_error_set(err, KIST_E_USAGE, "config.json: a container needs a mount namespace of its own");
+        return kist_error_set(err, KIST_E_USAGE,
+                              "config.json: a container needs a mount namespace of its own");
     }
-    if (rc == 0 && (spec->sandbox.own & PORT_OWN_HOSTNAME) == 0 && (spec->sandbox.hostname || spec->sandbox.domainname)) {
+    if (rc == 0 && (spec->sandbox.own & PORT_OWN_HOSTNAME) == 0 &&
+        (spec->sandbox.hostname || spec->sandbox.domainname)) {
         return kist_error_set(err, KIST_E_USAGE, "config.json: a hostname needs a uts namespace");
     }
     return rc;
@@ -53,14 +57,14 @@ static int parse_namespaces(struct kist_spec *spec, const cJSON *part, struct ki
 
 /* Those that every container has (config-linux.md, "Default Devices"). */
 static const struct port_device defaults[] = {
-    {'c', 1, 3, 0666, 0, 0, "/dev/null"},   {'c', 1, 5, 0666, 0, 0, "/dev/zero"},
-    {'c', 1, 7, 0666, 0, 0, "/dev/full"},   {'c', 1, 8, 0666, 0, 0, "/dev/random"},
+    {'c', 1, 3, 0666, 0, 0, "/dev/null"},    {'c', 1, 5, 0666, 0, 0, "/dev/zero"},
+    {'c', 1, 7, 0666, 0, 0, "/dev/full"},    {'c', 1, 8, 0666, 0, 0, "/dev/random"},
     {'c', 1, 9, 0666, 0, 0, "/dev/urandom"}, {'c', 5, 0, 0666, 0, 0, "/dev/tty"},
 };
 
 static const struct port_link links[] = {
-    {"/dev/ptmx", "pts/ptmx"},           {"/dev/fd", "/proc/self/fd"},        {"/dev/stdin", "/proc/self/fd/0"},
-    {"/dev/stdout", "/proc/self/fd/1"},  {"/dev/stderr", "/proc/self/fd/2"},  {"/dev/core", "/proc/kcore"},
+    {"/dev/ptmx", "pts/ptmx"},          {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
+    {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},
 };
 
 /* The container's /dev is a filesystem made for it: the image's own, or the host's, is not written to. */
@@ -84,9 +88,12 @@ static int parse_device(struct port_device *d, const cJSON *item, struct kist_er
     if (!d->path || d->path[0] != '/' || !strchr("cbp", d->type) || d->type == '\0' ||
         (d->type != 'p' && (!kist_spec_number(item, "major", 0, 4095, &major) ||
                             !kist_spec_number(item, "minor", 0, (1 << 20) - 1, &minor))) ||
-        (cJSON_GetObjectItemCaseSensitive(item, "fileMode") && !kist_spec_number(item, "fileMode", 0, 0177777, &mode)) ||
-        (cJSON_GetObjectItemCaseSensitive(item, "uid") && !kist_spec_number(item, "uid", 0, UINT32_MAX - 1, &uid)) ||
-        (cJSON_GetObjectItemCaseSensitive(item, "gid") && !kist_spec_number(item, "gid", 0, UINT32_MAX - 1, &gid))) {
+        (cJSON_GetObjectItemCaseSensitive(item, "fileMode") &&
+         !kist_spec_number(item, "fileMode", 0, 0177777, &mode)) ||
+        (cJSON_GetObjectItemCaseSensitive(item, "uid") &&
+         !kist_spec_number(item, "uid", 0, UINT32_MAX - 1, &uid)) ||
+        (cJSON_GetObjectItemCaseSensitive(item, "gid") &&
+         !kist_spec_number(item, "gid", 0, UINT32_MAX - 1, &gid))) {
         return kist_spec_wrong("linux.devices", err);
     }
     d->major = (uint32_t)major;
@@ -155,15 +162,18 @@ static int parse_rule(struct port_device_rule *r, const cJSON *item, struct kist
 
 static int parse_resources(struct kist_spec *spec, const cJSON *part, struct kist_error *err)
 {
-    static const char *const refused[] = {"memory", "cpu", "pids", "blockIO", "hugepageLimits", "network", "rdma", "unified"};
-    const cJSON *resources = kist_json_object(part, "resources"), *array = kist_json_array(resources, "devices"), *item;
+    static const char *const refused[] = {"memory",         "cpu",     "pids", "blockIO",
+                                          "hugepageLimits", "network", "rdma", "unified"};
+    const cJSON *resources = kist_json_object(part, "resources"),
+                *array = kist_json_array(resources, "devices"), *item;
     void *room;
     int rc = kist_spec_room(&room, array, sizeof(*spec->rules), err);
 
     spec->rules = room;
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(refused); i++) {
         if (kist_spec_has(resources, refused[i])) {
-            rc = kist_error_set(err, KIST_E_UNSUPPORTED, "config.json: the limit '%s' is not supported", refused[i]);
+            rc = kist_error_set(err, KIST_E_UNSUPPORTED, "config.json: the limit '%s' is not supported",
+                                refused[i]);
         }
     }
     cJSON_ArrayForEach(item, array)
@@ -181,10 +191,17 @@ static const struct {
     const char *name; /* ends in "." where all below it are meant */
     unsigned own;
 } parameters[] = {
-    {"net.", PORT_OWN_NETWORK},          {"fs.mqueue.", PORT_OWN_IPC},     {"kernel.msgmax", PORT_OWN_IPC},
-    {"kernel.msgmnb", PORT_OWN_IPC},     {"kernel.msgmni", PORT_OWN_IPC},  {"kernel.sem", PORT_OWN_IPC},
-    {"kernel.shmall", PORT_OWN_IPC},     {"kernel.shmmax", PORT_OWN_IPC},  {"kernel.shmmni", PORT_OWN_IPC},
-    {"kernel.shm_rmid_forced", PORT_OWN_IPC}, {"kernel.domainname", PORT_OWN_HOSTNAME},
+    {"net.", PORT_OWN_NETWORK},
+    {"fs.mqueue.", PORT_OWN_IPC},
+    {"kernel.msgmax", PORT_OWN_IPC},
+    {"kernel.msgmnb", PORT_OWN_IPC},
+    {"kernel.msgmni", PORT_OWN_IPC},
+    {"kernel.sem", PORT_OWN_IPC},
+    {"kernel.shmall", PORT_OWN_IPC},
+    {"kernel.shmmax", PORT_OWN_IPC},
+    {"kernel.shmmni", PORT_OWN_IPC},
+    {"kernel.shm_rmid_forced", PORT_OWN_IPC},
+    {"kernel.domainname", PORT_OWN_HOSTNAME},
 };
 
 static bool is_own(const char *name, unsigned own)
@@ -210,12 +227,14 @@ static int parse_sysctls(struct kist_spec *spec, const cJSON *part, struct kist_
     cJSON_ArrayForEach(item, object)
     {
         if (rc == 0 && (!cJSON_IsString(item) || !is_own(item->string, spec->sandbox.own))) {
-            rc = kist_error_set(err, KIST_E_USAGE,
-                                "config.json: kernel parameter '%s' is not the container's own, so it cannot be set for it",
-                                item->string);
+            rc = kist_error_set(
+                err, KIST_E_USAGE,
+                "config.json: kernel parameter '%s' is not the container's own, so it cannot be set for it",
+                item->string);
         }
         if (rc == 0) {
-            spec->sysctls[spec->sandbox.sysctl_count++] = (struct port_sysctl){item->string, item->valuestring};
+            spec->sysctls[spec->sandbox.sysctl_count++] =
+                (struct port_sysctl){item->string, item->valuestring};
         }
     }
     spec->sandbox.sysctls = spec->sysctls;
@@ -254,7 +273,8 @@ static int parse_seccomp(struct kist_spec *spec, const cJSON *part, struct kist_
 
 static int refuse_rest(const cJSON *part, struct kist_error *err)
 {
-    static const char *const refused[] = {"uidMappings", "gidMappings", "intelRdt", "personality", "mountLabel", "timeOffsets"};
+    static const char *const refused[] = {"uidMappings", "gidMappings", "intelRdt",
+                                          "personality", "mountLabel",  "timeOffsets"};
 
     for (size_t i = 0; i < KIST_COUNT(refused); i++) {
         if (kist_spec_has(part, refused[i])) {
@@ -271,7 +291,8 @@ int kist_spec_parse_linux(struct kist_spec *spec, const cJSON *config, struct ki
     struct port_sandbox_spec *s = &spec->sandbox;
     int rc = part ? refuse_rest(part, err) : kist_spec_wrong("linux", err);
 
-    if (rc == 0 && propagation && propagation[0] != '\0' && !kist_spec_propagation(propagation, &s->root.propagation)) {
+    if (rc == 0 && propagation && propagation[0] != '\0' &&
+        !kist_spec_propagation(propagation, &s->root.propagation)) {
         rc = kist_spec_refuse("linux.rootfsPropagation", err);
     }
     rc = rc < 0 ? rc : parse_namespaces(spec, part, err);

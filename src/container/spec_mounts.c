@@ -63,7 +63,8 @@ static bool is_refused(const char *option)
 }
 
 /* data: what is left for the filesystem. */
-static int parse_options(struct port_mount *m, const cJSON *mount, struct kist_buf *data, struct kist_error *err)
+static int parse_options(struct port_mount *m, const cJSON *mount, struct kist_buf *data,
+                         struct kist_error *err)
 {
     const cJSON *item;
 
@@ -76,7 +77,8 @@ static int parse_options(struct port_mount *m, const cJSON *mount, struct kist_b
             return kist_spec_wrong("mounts.options", err);
         }
         if (is_refused(option)) {
-            return kist_error_set(err, KIST_E_UNSUPPORTED, "config.json: mount option '%s' is not supported", option);
+            return kist_error_set(err, KIST_E_UNSUPPORTED, "config.json: mount option '%s' is not supported",
+                                  option);
         }
         if (!take_flag(m, option)) {
             rc = kist_buf_printf(data, err, "%s%s", data->len > 0 ? "," : "", option);
@@ -104,7 +106,8 @@ static bool has_option(const cJSON *mount, const char *a, const char *b)
 }
 
 /* As the sandbox wants a place: absolute, without ".", ".." and empty parts. The text is spec's. */
-static int parse_target(struct kist_spec *spec, struct port_mount *m, const cJSON *mount, struct kist_error *err)
+static int parse_target(struct kist_spec *spec, struct port_mount *m, const cJSON *mount,
+                        struct kist_error *err)
 {
     const char *given = kist_json_string(mount, "destination");
     char path[KIST_MAX_PATH + 2] = "/";
@@ -118,7 +121,8 @@ static int parse_target(struct kist_spec *spec, struct port_mount *m, const cJSO
     return rc;
 }
 
-static int parse_mount(struct kist_spec *spec, struct port_mount *m, const cJSON *mount, struct kist_error *err)
+static int parse_mount(struct kist_spec *spec, struct port_mount *m, const cJSON *mount,
+                       struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf data = KIST_BUF_INIT(DATA_MAX);
     int rc = parse_target(spec, m, mount, err);
@@ -138,16 +142,18 @@ static int parse_mount(struct kist_spec *spec, struct port_mount *m, const cJSON
     if ((m->type && strcmp(m->type, "bind") == 0) || has_option(mount, "bind", "rbind")) {
         m->kind = PORT_MOUNT_BIND;
         if (!m->source || m->source[0] == '\0' || data.len > 0) {
-            return data.len > 0 ? kist_error_set(err, KIST_E_USAGE, "config.json: mount '%s' has unknown options '%s'", m->target,
-                                                 kist_buf_text(&data))
-                                : kist_spec_wrong("mounts.source", err);
+            return data.len > 0
+                       ? kist_error_set(err, KIST_E_USAGE, "config.json: mount '%s' has unknown options '%s'",
+                                        m->target, kist_buf_text(&data))
+                       : kist_spec_wrong("mounts.source", err);
         }
         return 0;
     }
     if (!m->type || m->type[0] == '\0') {
         return kist_spec_wrong("mounts.type", err);
     }
-    m->kind = strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0 ? PORT_MOUNT_CGROUP : PORT_MOUNT_FS;
+    m->kind =
+        strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0 ? PORT_MOUNT_CGROUP : PORT_MOUNT_FS;
     m->source = m->source ? m->source : m->type;
     m->flags &= ~(unsigned)PORT_MOUNT_COPY;
     if (data.len > 0) {

@@ -15,12 +15,15 @@ int kist_spec_refuse(const char *what, struct kist_error *err);
 int kist_spec_wrong(const char *what, struct kist_error *err);
 /* object has a member that asks for something: not null, false, "", [] or {}. */
 bool kist_spec_has(const cJSON *object, const char *name);
-/* An array of strings in object's member, ended by NULL; NULL and 0 where there is none. Their memory is config's. */
-int kist_spec_strings(char ***out, size_t *n, const cJSON *object, const char *name, struct kist_error *err) KIST_CHECKED;
+/* An array of strings in object's member, ended by NULL; NULL and 0 where there is none. Their memory is
+ * config's. */
+int kist_spec_strings(char ***out, size_t *n, const cJSON *object, const char *name,
+                      struct kist_error *err) KIST_CHECKED;
 /* Room for the members of array: a zeroed array of at least one. */
 int kist_spec_room(void **out, const cJSON *array, size_t size, struct kist_error *err) KIST_CHECKED;
 /* A whole number min ... max; false where the member is anything else. */
-bool kist_spec_number(const cJSON *object, const char *name, int64_t min, int64_t max, int64_t *value) KIST_CHECKED;
+bool kist_spec_number(const cJSON *object, const char *name, int64_t min, int64_t max,
+                      int64_t *value) KIST_CHECKED;
 /* "private", "rslave", ...; false for others. */
 bool kist_spec_propagation(const char *text, enum port_propagation *propagation) KIST_CHECKED;
 

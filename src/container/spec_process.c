@@ -10,7 +10,8 @@
 
 static int parse_user(struct kist_spec *spec, const cJSON *process, struct kist_error *err)
 {
-    const cJSON *user = kist_json_object(process, "user"), *groups = kist_json_array(user, "additionalGids"), *item;
+    const cJSON *user = kist_json_object(process, "user"), *groups = kist_json_array(user, "additionalGids"),
+                *item;
     struct port_command *command = &spec->sandbox.command;
     int64_t uid = 0, gid = 0, mask = 022;
     void *room;
@@ -18,7 +19,8 @@ static int parse_user(struct kist_spec *spec, const cJSON *process, struct kist_
 
     if ((cJSON_GetObjectItemCaseSensitive(user, "uid") && !kist_spec_number(user, "uid", 0, ID_MAX, &uid)) ||
         (cJSON_GetObjectItemCaseSensitive(user, "gid") && !kist_spec_number(user, "gid", 0, ID_MAX, &gid)) ||
-        (cJSON_GetObjectItemCaseSensitive(user, "umask") && !kist_spec_number(user, "umask", 0, 0777, &mask))) {
+        (cJSON_GetObjectItemCaseSensitive(user, "umask") &&
+         !kist_spec_number(user, "umask", 0, 0777, &mask))) {
         return kist_spec_wrong("process.user", err);
     }
     command->uid = (uint32_t)uid;
@@ -76,7 +78,8 @@ static bool limit_value(const cJSON *rlimit, const char *name, uint64_t *value)
     if (!cJSON_IsNumber(member) || (member->valuedouble < 0 && member->valuedouble != -1)) {
         return false;
     }
-    *value = member->valuedouble < 0 || member->valuedouble >= 9.2e18 ? UINT64_MAX : (uint64_t)member->valuedouble;
+    *value =
+        member->valuedouble < 0 || member->valuedouble >= 9.2e18 ? UINT64_MAX : (uint64_t)member->valuedouble;
     return true;
 }
 
@@ -96,7 +99,8 @@ static int parse_rlimits(struct kist_spec *spec, const cJSON *process, struct ki
         struct port_rlimit *limit = &spec->rlimits[command->rlimit_count++];
 
         limit->name = kist_json_string(item, "type");
-        if (!limit->name || !limit_value(item, "soft", &limit->soft) || !limit_value(item, "hard", &limit->hard)) {
+        if (!limit->name || !limit_value(item, "soft", &limit->soft) ||
+            !limit_value(item, "hard", &limit->hard)) {
             return kist_spec_wrong("process.rlimits", err);
         }
     }
@@ -128,7 +132,8 @@ static int parse_texts(struct kist_spec *spec, const cJSON *process, struct kist
 
 static int parse_rest(struct port_command *command, const cJSON *process, struct kist_error *err)
 {
-    static const char *const refused[] = {"apparmorProfile", "selinuxLabel", "scheduler", "ioPriority", "execCPUAffinity"};
+    static const char *const refused[] = {"apparmorProfile", "selinuxLabel", "scheduler", "ioPriority",
+                                          "execCPUAffinity"};
     const cJSON *size = kist_json_object(process, "consoleSize");
     int64_t number = 0, rows = 0, columns = 0;
 

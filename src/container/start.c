@@ -49,7 +49,8 @@ static void note_running(const struct run *r, int pid)
     free(running.root);
 }
 
-static int run_sandbox(struct run *r, const struct port_sandbox_spec *spec, int *exit_status, struct kist_error *err)
+static int run_sandbox(struct run *r, const struct port_sandbox_spec *spec, int *exit_status,
+                       struct kist_error *err)
 {
     struct port_sandbox *sandbox;
     int rc = port_sandbox_start(&sandbox, spec, err);
@@ -83,8 +84,8 @@ static int make_dir(char *path, struct port_dir *at, const char *name, struct ki
                : kist_error_set(err, KIST_E_FAIL, "the path '%s/%s' is too long", port_dir_path(at), name);
 }
 
-static int run_spec(struct run *r, struct kist_spec *spec, const struct kist_bundle_layers *layers, int *exit_status,
-                    struct kist_error *err)
+static int run_spec(struct run *r, struct kist_spec *spec, const struct kist_bundle_layers *layers,
+                    int *exit_status, struct kist_error *err)
 {
     char rw[KIST_MAX_PATH + 1], scratch[KIST_MAX_PATH + 1];
     struct port_sandbox_spec *s = &spec->sandbox;
@@ -120,11 +121,14 @@ static int run_held(struct run *r, int *exit_status, struct kist_error *err)
 }
 
 /* Held by another process: it runs. */
-static int hold_to_run(struct kist_rundir *held, const struct kist_engine *e, const char *id, struct kist_error *err)
+static int hold_to_run(struct kist_rundir *held, const struct kist_engine *e, const char *id,
+                       struct kist_error *err)
 {
     int rc = kist_rundir_hold(held, e, id, LOCK_WAIT_MS, err);
 
-    return rc == KIST_E_CONFLICT ? kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is running already", id) : rc;
+    return rc == KIST_E_CONFLICT
+               ? kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is running already", id)
+               : rc;
 }
 
 int kist_container_start(const struct kist_engine *e, const char *id, bool sig_proxy, int *exit_status,
@@ -155,7 +159,8 @@ int kist_container_start(const struct kist_engine *e, const char *id, bool sig_p
 }
 
 /* The layers of n as if they had been read; the rest does not matter here. */
-static int fixed_of(struct kist_container_fixed *fixed, const struct kist_container_new *n, struct kist_error *err)
+static int fixed_of(struct kist_container_fixed *fixed, const struct kist_container_new *n,
+                    struct kist_error *err)
 {
     *fixed = (struct kist_container_fixed){.layers = calloc(n->diff_id_count + 1, sizeof(*fixed->layers)),
                                            .layer_count = n->diff_id_count};
@@ -166,13 +171,18 @@ static int fixed_of(struct kist_container_fixed *fixed, const struct kist_contai
     return 0;
 }
 
-int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n, bool sig_proxy, int *exit_status,
-                       struct kist_error *err)
+int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n, bool sig_proxy,
+                       int *exit_status, struct kist_error *err)
 {
     struct kist_container_fixed fixed;
     struct kist_rundir held;
-    struct run r = {.e = e, .id = n->id, .transient = n->transient, .sig_proxy = sig_proxy, .held = &held,
-                    .config = n->config, .fixed = &fixed};
+    struct run r = {.e = e,
+                    .id = n->id,
+                    .transient = n->transient,
+                    .sig_proxy = sig_proxy,
+                    .held = &held,
+                    .config = n->config,
+                    .fixed = &fixed};
     int rc = kist_container_sweep(e, err);
 
     rc = rc < 0 ? rc : fixed_of(&fixed, n, err);
@@ -186,7 +196,8 @@ int kist_container_run(const struct kist_engine *e, const struct kist_container_
         if (rc == 0) {
             rc = run_held(&r, exit_status, err);
             port_dir_close(r.dir);
-            if (n->transient && kist_store_container_remove(e->store, n->id, rc < 0 ? NULL : err) < 0 && rc == 0) {
+            if (n->transient && kist_store_container_remove(e->store, n->id, rc < 0 ? NULL : err) < 0 &&
+                rc == 0) {
                 kist_log(KIST_LOG_WARN, "container '%.12s' is left behind", n->id);
             }
         }

@@ -10,8 +10,8 @@
 #define STATE "state.json"
 #define CONFIG "config.json"
 
-static int write_json(const struct kist_engine *e, struct port_dir *dir, const char *name, const cJSON *root, bool durable,
-                      struct kist_error *err)
+static int write_json(const struct kist_engine *e, struct port_dir *dir, const char *name, const cJSON *root,
+                      bool durable, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONFIG);
     struct port_file *file;
@@ -75,8 +75,8 @@ static int put_command(cJSON *root, const cJSON *config, struct kist_error *err)
     return rc < 0 ? rc : kist_json_put_string(root, "command", kist_buf_text(&text), err);
 }
 
-int kist_container_write_fixed(const struct kist_engine *e, struct port_dir *dir, const struct kist_container_new *n,
-                               struct kist_error *err)
+int kist_container_write_fixed(const struct kist_engine *e, struct port_dir *dir,
+                               const struct kist_container_new *n, struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *root = cJSON_CreateObject();
     cJSON *layers = cJSON_CreateArray();
@@ -113,7 +113,8 @@ static int read_layers(struct kist_container_fixed *fixed, const cJSON *root, st
     return 0;
 }
 
-int kist_container_read_fixed(struct port_dir *dir, struct kist_container_fixed *fixed, struct kist_error *err)
+int kist_container_read_fixed(struct port_dir *dir, struct kist_container_fixed *fixed,
+                              struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *root = NULL;
     const char *image_name, *command;
@@ -145,8 +146,8 @@ void kist_container_fixed_release(struct kist_container_fixed *fixed)
     *fixed = (struct kist_container_fixed){.created = 0};
 }
 
-int kist_container_write_state(const struct kist_engine *e, struct port_dir *dir, const struct kist_container_state *state,
-                               struct kist_error *err)
+int kist_container_write_state(const struct kist_engine *e, struct port_dir *dir,
+                               const struct kist_container_state *state, struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *root = cJSON_CreateObject();
     int rc = root ? kist_json_put_u64(root, "started", (uint64_t)state->started, err) : kist_error_nomem(err);
@@ -158,10 +159,12 @@ int kist_container_write_state(const struct kist_engine *e, struct port_dir *dir
     return rc < 0 ? rc : write_json(e, dir, STATE, root, true, err);
 }
 
-int kist_container_read_state(struct port_dir *dir, struct kist_container_state *state, struct kist_error *err)
+int kist_container_read_state(struct port_dir *dir, struct kist_container_state *state,
+                              struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *root = NULL;
-    uint64_t started = 0, finished = 0, status = 128 + 9; /* what nobody saw the end of was most likely killed */
+    uint64_t started = 0, finished = 0,
+             status = 128 + 9; /* what nobody saw the end of was most likely killed */
     int rc = read_json(dir, STATE, &root, err);
 
     *state = (struct kist_container_state){.started = 0};

@@ -40,7 +40,8 @@ static int is_transient(const struct kist_engine *e, const char *id, bool *trans
 }
 
 /* Its end, which nobody saw, becomes known to the store; a transient container is removed. */
-static int settle(const struct kist_engine *e, const char *id, const struct kist_running *running, struct kist_error *err)
+static int settle(const struct kist_engine *e, const char *id, const struct kist_running *running,
+                  struct kist_error *err)
 {
     struct kist_container_state state;
     struct port_dir *dir;
@@ -105,7 +106,8 @@ int kist_container_sweep(const struct kist_engine *e, struct kist_error *err)
 /* ---- removing ---- */
 
 /* Takes the container's lock; force: from whoever runs it, whose process is killed. */
-static int hold_to_remove(struct kist_rundir *held, const struct kist_engine *e, const char *id, bool force, struct kist_error *err)
+static int hold_to_remove(struct kist_rundir *held, const struct kist_engine *e, const char *id, bool force,
+                          struct kist_error *err)
 {
     struct kist_running running;
     int rc = kist_rundir_hold(held, e, id, 0, err);
@@ -114,7 +116,8 @@ static int hold_to_remove(struct kist_rundir *held, const struct kist_engine *e,
         return rc;
     }
     if (!force) {
-        return kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is running; stop it first, or use --force", id);
+        return kist_error_set(err, KIST_E_CONFLICT,
+                              "container '%.12s' is running; stop it first, or use --force", id);
     }
     rc = kist_rundir_look(e, id, &running, err);
     if (rc == 1) {

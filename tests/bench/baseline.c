@@ -1,8 +1,9 @@
 /*
- * What 'kist run --rm' of 'true' is held against: a bare program that makes the same process out of the same namespaces, groups and
- * mounts, with everything known beforehand and nothing looked at twice.
+ * What 'kist run --rm' of 'true' is held against: a bare program that makes the same process out of the same
+ * namespaces, groups and mounts, with everything known beforehand and nothing looked at twice.
  *
- *     baseline DIR LAYER...      DIR: an empty directory on the store's filesystem; LAYER: squashfs files, the base first
+ *     baseline DIR LAYER...      DIR: an empty directory on the store's filesystem; LAYER: squashfs files,
+ * the base first
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,8 +67,9 @@ static void put(int dir, const char *file, const char *text)
 
 static void make_groups(const char *name)
 {
-    static const char *const allowed[] = {"c *:* m",   "b *:* m",   "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
-                                          "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm"};
+    static const char *const allowed[] = {"c *:* m",   "b *:* m",   "c 1:3 rwm",  "c 1:5 rwm",
+                                          "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm",  "c 5:0 rwm",
+                                          "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm"};
 
     for (int i = 0; i < 4; i++) {
         const char *dir = path("/sys/fs/cgroup/%s/kist/%s", hierarchies[i], name);
@@ -102,7 +104,8 @@ static void remove_groups(const char *name)
     (void)rmdir(path("/sys/fs/cgroup/unified/kist/%s", name));
 }
 
-static void do_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)
+static void do_mount(const char *source, const char *target, const char *type, unsigned long flags,
+                     const char *data)
 {
     if (mount(source, target, type, flags, data) < 0) {
         die("mount at %s", target);
@@ -166,9 +169,11 @@ static void mount_world(const char *name)
     static const struct {
         const char *name;
         int major, minor;
-    } devices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+    } devices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                   {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
     static const char *const locked[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"};
-    static const char *const hidden[] = {"proc/acpi", "proc/interrupts", "proc/keys", "proc/timer_list", "sys/firmware"};
+    static const char *const hidden[] = {"proc/acpi", "proc/interrupts", "proc/keys", "proc/timer_list",
+                                         "sys/firmware"};
     static const char *const files[] = {"resolv.conf", "hostname", "hosts"};
     const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     struct stat st;
@@ -180,7 +185,8 @@ static void mount_world(const char *name)
     (void)mkdir("root/sys", 0755);
     do_mount("sysfs", "root/sys", "sysfs", safe | MS_RDONLY, NULL);
     (void)mkdir("root/dev/pts", 0755);
-    do_mount("devpts", "root/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
+    do_mount("devpts", "root/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+             "newinstance,ptmxmode=0666,mode=0620,gid=5");
     (void)mkdir("root/dev/mqueue", 0755);
     do_mount("mqueue", "root/dev/mqueue", "mqueue", safe, NULL);
     (void)mkdir("root/dev/shm", 0755);
@@ -189,8 +195,8 @@ static void mount_world(const char *name)
     for (int i = 0; i < 4; i++) {
         if (tasks[i] >= 0) {
             (void)mkdir(path("root/sys/fs/cgroup/%s", hierarchies[i]), 0755);
-            do_bind(path("/sys/fs/cgroup/%s/kist/%s", hierarchies[i], name), path("root/sys/fs/cgroup/%s", hierarchies[i]),
-                    safe | MS_RDONLY);
+            do_bind(path("/sys/fs/cgroup/%s/kist/%s", hierarchies[i], name),
+                    path("root/sys/fs/cgroup/%s", hierarchies[i]), safe | MS_RDONLY);
         }
     }
     if (unified >= 0) {
@@ -266,8 +272,10 @@ __attribute__((noreturn)) static void child(const char *dir, const char *name, i
 int main(int argc, char **argv)
 {
     struct {
-        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
-    } args = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET, .exit_signal = SIGCHLD};
+        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+            set_tid_size, cgroup;
+    } args = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
+              .exit_signal = SIGCHLD};
     const char *dir, *name;
     char own_name[32];
     int status;

@@ -9,10 +9,13 @@ static const char *const parts[][2] = {
     {"version", "\"ociVersion\":\"1.0.2\""},
     {"root", "\"root\":{\"path\":\"rootfs\",\"readonly\":true}"},
     {"hostname", "\"hostname\":\"box\""},
-    {"process", "\"process\":{\"user\":{\"uid\":7,\"gid\":8,\"additionalGids\":[9,10]},\"args\":[\"sh\",\"-c\",\"id\"],"
-                "\"env\":[\"A=1\",\"B=2\"],\"cwd\":\"/srv\"}"},
-    {"mounts", "\"mounts\":[{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\",\"mode=755\"]}]"},
-    {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"pid\"},{\"type\":\"uts\"},{\"type\":\"ipc\"},"
+    {"process",
+     "\"process\":{\"user\":{\"uid\":7,\"gid\":8,\"additionalGids\":[9,10]},\"args\":[\"sh\",\"-c\",\"id\"],"
+     "\"env\":[\"A=1\",\"B=2\"],\"cwd\":\"/srv\"}"},
+    {"mounts", "\"mounts\":[{\"destination\":\"/"
+               "dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\",\"mode=755\"]}]"},
+    {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"pid\"},{\"type\":\"uts\"},{"
+              "\"type\":\"ipc\"},"
               "{\"type\":\"network\"}]}"},
     {"annotations", "\"annotations\":{}"},
 };
@@ -46,7 +49,8 @@ TEST(takes_a_whole_configuration)
     REQUIRE_OK(kist_spec_parse(&spec, config, &err), err);
     CHECK(spec.sandbox.root.read_only);
     CHECK_STR(spec.sandbox.hostname, "box");
-    CHECK_INT(spec.sandbox.own, PORT_OWN_MOUNTS | PORT_OWN_PIDS | PORT_OWN_HOSTNAME | PORT_OWN_IPC | PORT_OWN_NETWORK);
+    CHECK_INT(spec.sandbox.own,
+              PORT_OWN_MOUNTS | PORT_OWN_PIDS | PORT_OWN_HOSTNAME | PORT_OWN_IPC | PORT_OWN_NETWORK);
     CHECK_INT(spec.sandbox.command.uid, 7);
     CHECK_INT(spec.sandbox.command.gid, 8);
     REQUIRE(spec.sandbox.command.group_count == 2);
@@ -82,10 +86,11 @@ TEST(gives_the_default_devices_where_dev_is_its_own)
 
 TEST(a_given_device_replaces_the_default)
 {
-    KIST_AUTO(json) cJSON *config =
-        config_with("linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"}],\"devices\":["
-                             "{\"path\":\"/dev/null\",\"type\":\"c\",\"major\":1,\"minor\":3,\"fileMode\":384,\"uid\":5},"
-                             "{\"path\":\"/dev/i2c\",\"type\":\"c\",\"major\":89,\"minor\":0}]}");
+    KIST_AUTO(json)
+    cJSON *config = config_with(
+        "linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"}],\"devices\":["
+                 "{\"path\":\"/dev/null\",\"type\":\"c\",\"major\":1,\"minor\":3,\"fileMode\":384,\"uid\":5},"
+                 "{\"path\":\"/dev/i2c\",\"type\":\"c\",\"major\":89,\"minor\":0}]}");
     KIST_AUTO(spec) struct kist_spec spec;
     struct kist_error err = {0};
 
@@ -106,14 +111,18 @@ TEST(reads_mount_options)
         enum port_propagation propagation;
         const char *data, *target;
     } rows[] = {
-        {"\"destination\":\"/a//b/.\",\"type\":\"bind\",\"source\":\"/s\",\"options\":[\"rbind\",\"ro\",\"rprivate\"]", PORT_MOUNT_BIND,
-         PORT_MOUNT_NODEV | PORT_MOUNT_RECURSIVE | PORT_MOUNT_RDONLY, PORT_PRIVATE, NULL, "/a/b"},
-        {"\"destination\":\"/a\",\"source\":\"volumes/0\",\"options\":[\"bind\",\"copy\",\"rslave\"]", PORT_MOUNT_BIND,
-         PORT_MOUNT_NODEV | PORT_MOUNT_COPY, PORT_SLAVE, NULL, "/a"},
-        {"\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"options\":[\"dev\",\"noexec\",\"newinstance\",\"gid=5\"]", PORT_MOUNT_FS,
-         PORT_MOUNT_NOEXEC, PORT_PRIVATE, "newinstance,gid=5", "/dev/pts"},
-        {"\"destination\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"rw\",\"noatime\",\"strictatime\",\"size=1k\"]", PORT_MOUNT_FS,
-         PORT_MOUNT_NODEV | PORT_MOUNT_STRICTATIME, PORT_PRIVATE, "size=1k", "/t"},
+        {"\"destination\":\"/a//b/.\",\"type\":\"bind\",\"source\":\"/"
+         "s\",\"options\":[\"rbind\",\"ro\",\"rprivate\"]",
+         PORT_MOUNT_BIND, PORT_MOUNT_NODEV | PORT_MOUNT_RECURSIVE | PORT_MOUNT_RDONLY, PORT_PRIVATE, NULL,
+         "/a/b"},
+        {"\"destination\":\"/a\",\"source\":\"volumes/0\",\"options\":[\"bind\",\"copy\",\"rslave\"]",
+         PORT_MOUNT_BIND, PORT_MOUNT_NODEV | PORT_MOUNT_COPY, PORT_SLAVE, NULL, "/a"},
+        {"\"destination\":\"/dev/"
+         "pts\",\"type\":\"devpts\",\"options\":[\"dev\",\"noexec\",\"newinstance\",\"gid=5\"]",
+         PORT_MOUNT_FS, PORT_MOUNT_NOEXEC, PORT_PRIVATE, "newinstance,gid=5", "/dev/pts"},
+        {"\"destination\":\"/"
+         "t\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"rw\",\"noatime\",\"strictatime\",\"size=1k\"]",
+         PORT_MOUNT_FS, PORT_MOUNT_NODEV | PORT_MOUNT_STRICTATIME, PORT_PRIVATE, "size=1k", "/t"},
         {"\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"options\":[\"ro\"]", PORT_MOUNT_CGROUP,
          PORT_MOUNT_NODEV | PORT_MOUNT_RDONLY, PORT_PRIVATE, NULL, "/sys/fs/cgroup"},
     };
@@ -139,11 +148,14 @@ TEST(reads_mount_options)
 
 TEST(reads_process_members)
 {
-    KIST_AUTO(json) cJSON *config = config_with(
-        "process", "\"process\":{\"terminal\":true,\"consoleSize\":{\"height\":20,\"width\":70},\"args\":[\"/x\"],\"cwd\":\"/\","
-                   "\"user\":{\"umask\":63},\"noNewPrivileges\":true,\"oomScoreAdj\":-500,"
-                   "\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_KILL\"],\"effective\":[\"CAP_KILL\"]},"
-                   "\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":64,\"hard\":18446744073709551615}]}");
+    KIST_AUTO(json)
+    cJSON *config = config_with(
+        "process",
+        "\"process\":{\"terminal\":true,\"consoleSize\":{\"height\":20,\"width\":70},\"args\":[\"/"
+        "x\"],\"cwd\":\"/\","
+        "\"user\":{\"umask\":63},\"noNewPrivileges\":true,\"oomScoreAdj\":-500,"
+        "\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_KILL\"],\"effective\":[\"CAP_KILL\"]},"
+        "\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":64,\"hard\":18446744073709551615}]}");
     KIST_AUTO(spec) struct kist_spec spec;
     struct kist_error err = {0};
     const struct port_command *c = &spec.sandbox.command;
@@ -165,9 +177,11 @@ TEST(reads_process_members)
 
 TEST(reads_annotations)
 {
-    KIST_AUTO(json) cJSON *config =
-        config_with("annotations", "\"annotations\":{\"kist.init\":\"true\",\"kist.stdin\":\"true\",\"kist.devices\":\"all\","
-                                   "\"org.opencontainers.image.stopSignal\":\"SIGINT\",\"other\":\"x\"}");
+    KIST_AUTO(json)
+    cJSON *config = config_with(
+        "annotations",
+        "\"annotations\":{\"kist.init\":\"true\",\"kist.stdin\":\"true\",\"kist.devices\":\"all\","
+        "\"org.opencontainers.image.stopSignal\":\"SIGINT\",\"other\":\"x\"}");
     KIST_AUTO(spec) struct kist_spec spec;
     struct kist_error err = {0};
 
@@ -178,9 +192,10 @@ TEST(reads_annotations)
 
 TEST(reads_device_rules)
 {
-    KIST_AUTO(json) cJSON *config = config_with(
-        "linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"}],\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
-                 "{\"allow\":true,\"type\":\"c\",\"major\":0,\"access\":\"rm\"}]}}");
+    KIST_AUTO(json)
+    cJSON *config = config_with("linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"}]"
+                                         ",\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
+                                         "{\"allow\":true,\"type\":\"c\",\"major\":0,\"access\":\"rm\"}]}}");
     KIST_AUTO(spec) struct kist_spec spec;
     struct kist_error err = {0};
     const struct port_device_rule *r;
@@ -188,13 +203,16 @@ TEST(reads_device_rules)
     REQUIRE_OK(kist_spec_parse(&spec, config, &err), err);
     REQUIRE(spec.sandbox.cgroup.rule_count == 2);
     r = spec.sandbox.cgroup.rules;
-    CHECK(!r[0].allow && r[0].type == 'a' && r[0].major == -1 && r[0].minor == -1 && r[0].read && r[0].write && r[0].mknod);
-    CHECK(r[1].allow && r[1].type == 'c' && r[1].major == 0 && r[1].minor == -1 && r[1].read && !r[1].write && r[1].mknod);
+    CHECK(!r[0].allow && r[0].type == 'a' && r[0].major == -1 && r[0].minor == -1 && r[0].read &&
+          r[0].write && r[0].mknod);
+    CHECK(r[1].allow && r[1].type == 'c' && r[1].major == 0 && r[1].minor == -1 && r[1].read && !r[1].write &&
+          r[1].mknod);
 }
 
 TEST(refuses_by_name)
 {
-    static const char uts[] = "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"network\"}]";
+    static const char uts[] =
+        "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"network\"}]";
     static const struct {
         const char *part, *text;
         int code;
@@ -202,30 +220,47 @@ TEST(refuses_by_name)
     } rows[] = {
         {"version", "", KIST_E_USAGE, "ociVersion"},
         {"version", "\"ociVersion\":\"2.0.0\"", KIST_E_UNSUPPORTED, "2.0.0"},
-        {"version", "\"ociVersion\":\"1.1.0\",\"hooks\":{\"poststop\":[{\"path\":\"/x\"}]}", KIST_E_UNSUPPORTED, "hooks"},
+        {"version", "\"ociVersion\":\"1.1.0\",\"hooks\":{\"poststop\":[{\"path\":\"/x\"}]}",
+         KIST_E_UNSUPPORTED, "hooks"},
         {"root", "", KIST_E_USAGE, "root"},
         {"process", "", KIST_E_USAGE, "process"},
         {"process", "\"process\":{\"args\":[],\"cwd\":\"/\"}", KIST_E_USAGE, "process.args"},
         {"process", "\"process\":{\"args\":[1],\"cwd\":\"/\"}", KIST_E_USAGE, "args"},
         {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"srv\"}", KIST_E_USAGE, "process.cwd"},
-        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"user\":{\"uid\":-1}}", KIST_E_USAGE, "process.user"},
-        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"user\":{\"uid\":4294967295}}", KIST_E_USAGE, "process.user"},
-        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"user\":{\"gid\":1.5}}", KIST_E_USAGE, "process.user"},
-        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"apparmorProfile\":\"p\"}", KIST_E_UNSUPPORTED, "apparmorProfile"},
-        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"oomScoreAdj\":1001}", KIST_E_USAGE, "oomScoreAdj"},
-        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"capabilities\":{\"bounding\":[\"CAP_NO\"]}}", KIST_E_UNSUPPORTED, "CAP_NO"},
-        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_AS\",\"soft\":1}]}", KIST_E_USAGE, "rlimits"},
-        {"mounts", "\"mounts\":[{\"destination\":\"/\",\"type\":\"tmpfs\"}]", KIST_E_USAGE, "mounts.destination"},
-        {"mounts", "\"mounts\":[{\"destination\":\"/../x\",\"type\":\"tmpfs\"}]", KIST_E_USAGE, "mounts.destination"},
+        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"user\":{\"uid\":-1}}", KIST_E_USAGE,
+         "process.user"},
+        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"user\":{\"uid\":4294967295}}",
+         KIST_E_USAGE, "process.user"},
+        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"user\":{\"gid\":1.5}}", KIST_E_USAGE,
+         "process.user"},
+        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"apparmorProfile\":\"p\"}",
+         KIST_E_UNSUPPORTED, "apparmorProfile"},
+        {"process", "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"oomScoreAdj\":1001}", KIST_E_USAGE,
+         "oomScoreAdj"},
+        {"process",
+         "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"capabilities\":{\"bounding\":[\"CAP_NO\"]}}",
+         KIST_E_UNSUPPORTED, "CAP_NO"},
+        {"process",
+         "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_AS\",\"soft\":1}]}",
+         KIST_E_USAGE, "rlimits"},
+        {"mounts", "\"mounts\":[{\"destination\":\"/\",\"type\":\"tmpfs\"}]", KIST_E_USAGE,
+         "mounts.destination"},
+        {"mounts", "\"mounts\":[{\"destination\":\"/../x\",\"type\":\"tmpfs\"}]", KIST_E_USAGE,
+         "mounts.destination"},
         {"mounts", "\"mounts\":[{\"destination\":\"/x\"}]", KIST_E_USAGE, "mounts.type"},
         {"mounts", "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\"}]", KIST_E_USAGE, "mounts.source"},
-        {"mounts", "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/\",\"options\":[\"size=1\"]}]", KIST_E_USAGE, "size=1"},
-        {"mounts", "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"idmap\"]}]", KIST_E_UNSUPPORTED, "idmap"},
+        {"mounts",
+         "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/\",\"options\":[\"size=1\"]}]",
+         KIST_E_USAGE, "size=1"},
+        {"mounts", "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"idmap\"]}]",
+         KIST_E_UNSUPPORTED, "idmap"},
         {"linux", "", KIST_E_USAGE, "linux"},
-        {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"uts\"}]}", KIST_E_USAGE, "mount namespace"},
+        {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"uts\"}]}", KIST_E_USAGE,
+         "mount namespace"},
         {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]}", KIST_E_USAGE, "hostname"},
         {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"user\"}]}", KIST_E_UNSUPPORTED, "user"},
-        {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/x\"}]}", KIST_E_UNSUPPORTED, "path"},
+        {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/x\"}]}", KIST_E_UNSUPPORTED,
+         "path"},
         {"resources", "{\"memory\":{\"limit\":5}}", KIST_E_UNSUPPORTED, "memory"},
         {"resources", "{\"devices\":[{\"access\":\"x\"}]}", KIST_E_USAGE, "devices"},
         {"sysctl", "{\"kernel.panic\":\"1\"}", KIST_E_USAGE, "kernel.panic"},
@@ -234,9 +269,11 @@ TEST(refuses_by_name)
         {"maskedPaths", "[\"proc\"]", KIST_E_USAGE, "maskedPaths"},
         {"uidMappings", "[{\"size\":1}]", KIST_E_UNSUPPORTED, "uidMappings"},
         {"rootfsPropagation", "\"odd\"", KIST_E_UNSUPPORTED, "rootfsPropagation"},
-        {"devices", "[{\"path\":\"dev/x\",\"type\":\"c\",\"major\":1,\"minor\":1}]", KIST_E_USAGE, "linux.devices"},
+        {"devices", "[{\"path\":\"dev/x\",\"type\":\"c\",\"major\":1,\"minor\":1}]", KIST_E_USAGE,
+         "linux.devices"},
         {"devices", "[{\"path\":\"/dev/x\",\"type\":\"z\"}]", KIST_E_USAGE, "linux.devices"},
-        {"annotations", "\"annotations\":{\"org.opencontainers.image.stopSignal\":\"SIGNO\"}", KIST_E_USAGE, "SIGNO"},
+        {"annotations", "\"annotations\":{\"org.opencontainers.image.stopSignal\":\"SIGNO\"}", KIST_E_USAGE,
+         "SIGNO"},
     };
 
     for (size_t i = 0; i < KIST_COUNT(rows); i++) {
@@ -251,7 +288,8 @@ TEST(refuses_by_name)
         /* the rest are members of linux */
         (void)snprintf(text, sizeof(text), "\"linux\":{%s,\"%s\":%s}", uts, rows[i].part, rows[i].text);
         TEST_CASE(rows[i].text);
-        KIST_AUTO(json) cJSON *config = config_with(known ? rows[i].part : "linux", known ? rows[i].text : text);
+        KIST_AUTO(json)
+        cJSON *config = config_with(known ? rows[i].part : "linux", known ? rows[i].text : text);
 
         CHECK_INT(kist_spec_parse(&spec, config, &err), rows[i].code);
         CHECK(strstr(err.message, rows[i].says) != NULL);
@@ -261,10 +299,12 @@ TEST(refuses_by_name)
 
 TEST(passes_over_what_asks_for_nothing)
 {
-    KIST_AUTO(json) cJSON *config = config_with(
-        "linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"network\"}],\"uidMappings\":[],\"mountLabel\":\"\","
-                 "\"resources\":{\"memory\":{},\"devices\":[]},\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"},\"strange\":{\"a\":[1]},"
-                 "\"rootfsPropagation\":\"rslave\"}");
+    KIST_AUTO(json)
+    cJSON *config = config_with("linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},"
+                                         "{\"type\":\"network\"}],\"uidMappings\":[],\"mountLabel\":\"\","
+                                         "\"resources\":{\"memory\":{},\"devices\":[]},\"sysctl\":{\"net."
+                                         "ipv4.ip_forward\":\"1\"},\"strange\":{\"a\":[1]},"
+                                         "\"rootfsPropagation\":\"rslave\"}");
     KIST_AUTO(spec) struct kist_spec spec;
     struct kist_error err = {0};
 

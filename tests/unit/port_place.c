@@ -17,12 +17,14 @@ static int make_root(void)
     char path[128];
 
     (void)snprintf(top, sizeof(top), "/tmp/kist-place-XXXXXX");
-    if (!mkdtemp(top) || chdir(top) < 0 || mkdir("outside", 0755) < 0 || mkdir("root", 0755) < 0 || chdir("root") < 0) {
+    if (!mkdtemp(top) || chdir(top) < 0 || mkdir("outside", 0755) < 0 || mkdir("root", 0755) < 0 ||
+        chdir("root") < 0) {
         return -1;
     }
     (void)snprintf(path, sizeof(path), "%s/outside", top);
-    if (mkdir("a", 0755) < 0 || mkdir("a/b", 0755) < 0 || symlink("../outside", "up") < 0 || symlink(path, "away") < 0 ||
-        symlink("/a/b", "in") < 0 || symlink("nowhere", "dangling") < 0 || symlink("../../../../a", "a/climb") < 0 ||
+    if (mkdir("a", 0755) < 0 || mkdir("a/b", 0755) < 0 || symlink("../outside", "up") < 0 ||
+        symlink(path, "away") < 0 || symlink("/a/b", "in") < 0 || symlink("nowhere", "dangling") < 0 ||
+        symlink("../../../../a", "a/climb") < 0 ||
         close(open("file", O_CREAT | O_WRONLY | O_CLOEXEC, 0644)) < 0) {
         return -1;
     }
@@ -47,7 +49,8 @@ static bool same(int fd, int root, const char *path)
 {
     struct stat a, b;
 
-    return fstat(fd, &a) == 0 && fstatat(root, path, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+    return fstat(fd, &a) == 0 && fstatat(root, path, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
 }
 
 TEST(opens_inside_only)
@@ -55,8 +58,11 @@ TEST(opens_inside_only)
     static const struct {
         const char *path, *reaches; /* NULL: nothing */
     } rows[] = {
-        {"/", "."},          {"", "."},         {"/a/b", "a/b"},      {"a/../../../a", "a"}, {"/in", "a/b"},
-        {"/a/climb/b", "a/b"}, {"/up", NULL},   {"/away", NULL},      {"/dangling", NULL},   {"/file", "file"},
+        {"/", "."},          {"", "."},
+        {"/a/b", "a/b"},     {"a/../../../a", "a"},
+        {"/in", "a/b"},      {"/a/climb/b", "a/b"},
+        {"/up", NULL},       {"/away", NULL},
+        {"/dangling", NULL}, {"/file", "file"},
         {"/file/x", NULL},   {"/../outside", NULL},
     };
     int root = make_root();

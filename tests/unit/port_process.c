@@ -11,10 +11,23 @@ TEST(names_signals)
     static const struct {
         const char *text;
         int number;
-    } rows[] = {{"TERM", SIGTERM}, {"SIGTERM", SIGTERM}, {"sigquit", SIGQUIT}, {"15", 15},       {"64", 64},
-                {"RTMIN", 34},     {"SIGRTMIN+3", 37},   {"SIGWINCH", SIGWINCH}, {"0", 0},       {"65", 0},
-                {"", 0},           {"SIG", 0},           {"TERMX", 0},           {"RTMIN+31", 0}, {"RTMIN+", 0},
-                {"-1", 0},         {"9x", 0}};
+    } rows[] = {{"TERM", SIGTERM},
+                {"SIGTERM", SIGTERM},
+                {"sigquit", SIGQUIT},
+                {"15", 15},
+                {"64", 64},
+                {"RTMIN", 34},
+                {"SIGRTMIN+3", 37},
+                {"SIGWINCH", SIGWINCH},
+                {"0", 0},
+                {"65", 0},
+                {"", 0},
+                {"SIG", 0},
+                {"TERMX", 0},
+                {"RTMIN+31", 0},
+                {"RTMIN+", 0},
+                {"-1", 0},
+                {"9x", 0}};
 
     for (size_t i = 0; i < KIST_COUNT(rows); i++) {
         int number = 0;

@@ -1,4 +1,6 @@
-/* Control groups: one group a container, "/kist/<name>" in every hierarchy that is of use (v1, v2, or both). */
+/*
+ * Control groups: one group a container, "/kist/<name>" in every hierarchy that is of use (v1, v2, or both).
+ */
 #ifndef PORT_CGROUP_H
 #define PORT_CGROUP_H
 
@@ -6,11 +8,12 @@
 
 #include "base/error.h"
 
-/* Which devices may be used; of several rules that speak of a device the last one counts, and what none speaks of is forbidden. */
+/* Which devices may be used; of several rules that speak of a device the last one counts, and what none
+ * speaks of is forbidden. */
 struct port_device_rule {
     bool allow;
-    char type;             /* 'c', 'b', 'a' both */
-    int64_t major, minor;  /* -1: all */
+    char type;            /* 'c', 'b', 'a' both */
+    int64_t major, minor; /* -1: all */
     bool read, write, mknod;
 };
 
@@ -20,7 +23,8 @@ struct port_cgroup_spec {
     size_t rule_count;
 };
 
-/* Removes the group of that name and what is below it, wherever it is; none is success. KIST_E_CONFLICT when a process is still in it. */
+/* Removes the group of that name and what is below it, wherever it is; none is success. KIST_E_CONFLICT when
+ * a process is still in it. */
 int port_cgroup_remove(const char *name, struct kist_error *err) KIST_CHECKED;
 
 #endif

@@ -12,7 +12,8 @@ enum port_mount_kind {
     PORT_MOUNT_CGROUP, /* the container's own control groups */
 };
 
-/* What a mount forbids or does. PORT_MOUNT_RECURSIVE is of binds: what is mounted below source comes along, under the same flags. */
+/* What a mount forbids or does. PORT_MOUNT_RECURSIVE is of binds: what is mounted below source comes along,
+ * under the same flags. */
 enum {
     PORT_MOUNT_RDONLY = 1 << 0,
     PORT_MOUNT_NOSUID = 1 << 1,
@@ -23,7 +24,8 @@ enum {
     PORT_MOUNT_STRICTATIME = 1 << 6,
     PORT_MOUNT_SYNC = 1 << 7, /* PORT_MOUNT_FS only */
     PORT_MOUNT_RECURSIVE = 1 << 8,
-    PORT_MOUNT_COPY = 1 << 9, /* a bind whose source is an empty directory is first filled from what is at target */
+    PORT_MOUNT_COPY =
+        1 << 9, /* a bind whose source is an empty directory is first filled from what is at target */
 };
 
 /* What passes between this mount and the host's it came from. */
@@ -34,23 +36,25 @@ struct port_mount {
     unsigned flags;
     enum port_propagation propagation;
     const char *type, *source, *data; /* data may be NULL */
-    const char *target; /* absolute, in the container; made when missing, symlinks in it never leave the container */
+    const char
+        *target; /* absolute, in the container; made when missing, symlinks in it never leave the container */
 };
 
 /* One layer of the root: a file that holds a squashfs image, open for reading. */
 struct port_layer {
     int fd;
     const char *name;           /* for messages */
-    const char *const *implied; /* directories it has without saying what they are like: relative, "" the root, in the order of strcmp */
+    const char *const *implied; /* directories it has without saying what they are like: relative, "" the
+                                   root, in the order of strcmp */
     size_t implied_count;
 };
 
 struct port_root {
     const struct port_layer *layers; /* the base first; at least one */
     size_t layer_count;
-    const char *rw;  /* directory of the host with "upper" and "work"; one filesystem */
-    bool fresh;      /* upper is empty: implied directories are to be made in it */
-    bool transient;  /* what is written need not survive a power cut */
+    const char *rw; /* directory of the host with "upper" and "work"; one filesystem */
+    bool fresh;     /* upper is empty: implied directories are to be made in it */
+    bool transient; /* what is written need not survive a power cut */
     bool read_only;
     enum port_propagation propagation;
 };

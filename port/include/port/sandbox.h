@@ -1,6 +1,6 @@
 /*
- * The sandbox: one process with its own view of the machine, made from a plain description. Nothing in here knows of
- * images, stores or configuration files.
+ * The sandbox: one process with its own view of the machine, made from a plain description. Nothing in here
+ * knows of images, stores or configuration files.
  */
 #ifndef PORT_SANDBOX_H
 #define PORT_SANDBOX_H
@@ -20,7 +20,7 @@ enum {
 };
 
 struct port_rlimit {
-    const char *name; /* "RLIMIT_NOFILE" */
+    const char *name;    /* "RLIMIT_NOFILE" */
     uint64_t soft, hard; /* UINT64_MAX: unlimited */
 };
 
@@ -37,7 +37,7 @@ struct port_capabilities {
 struct port_command {
     char *const *argv; /* argv[0] without a slash is looked for along PATH of env */
     char *const *env;
-    const char *cwd;   /* absolute; made when missing */
+    const char *cwd; /* absolute; made when missing */
     uint32_t uid, gid;
     const uint32_t *groups;
     size_t group_count;
@@ -50,15 +50,15 @@ struct port_command {
     const struct port_rlimit *rlimits;
     size_t rlimit_count;
     bool has_oom_score;
-    int oom_score;     /* -1000 ... 1000 */
-    bool init;         /* a small init is process 1 and starts the command */
-    bool terminal;     /* the command gets a terminal of its own, ours shows it */
+    int oom_score;          /* -1000 ... 1000 */
+    bool init;              /* a small init is process 1 and starts the command */
+    bool terminal;          /* the command gets a terminal of its own, ours shows it */
     uint16_t rows, columns; /* its size at first; 0: that of ours */
-    bool stdin_open;   /* it gets our standard input; else /dev/null */
+    bool stdin_open;        /* it gets our standard input; else /dev/null */
 };
 
 struct port_sandbox_spec {
-    unsigned own; /* PORT_OWN_... */
+    unsigned own;                      /* PORT_OWN_... */
     const char *hostname, *domainname; /* NULL: as it is; need PORT_OWN_HOSTNAME */
     struct port_root root;
     const struct port_mount *mounts; /* in this order */
@@ -74,25 +74,28 @@ struct port_sandbox_spec {
     size_t sysctl_count;
     struct port_cgroup_spec cgroup;
     struct port_command command;
-    const char *scratch; /* an empty directory of the host; while it starts, the sandbox mounts there, unseen by others */
+    const char *scratch; /* an empty directory of the host; while it starts, the sandbox mounts there, unseen
+                            by others */
 };
 
 struct port_sandbox;
 
 /*
- * Returns once the command runs. The sandbox dies with the calling process, however that ends. From here until port_sandbox_free the
- * process's signals are held for port_sandbox_wait. One thread only.
- * KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command; KIST_E_UNSUPPORTED names what the kernel lacks; KIST_E_INTERRUPTED: a
- * signal asked to stop before the command ran.
+ * Returns once the command runs. The sandbox dies with the calling process, however that ends. From here
+ * until port_sandbox_free the process's signals are held for port_sandbox_wait. One thread only.
+ * KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command; KIST_E_UNSUPPORTED names what the kernel lacks;
+ * KIST_E_INTERRUPTED: a signal asked to stop before the command ran.
  */
-int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec, struct kist_error *err) KIST_CHECKED;
+int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec,
+                       struct kist_error *err) KIST_CHECKED;
 /* The process, in the caller's eyes. */
 int port_sandbox_pid(const struct port_sandbox *s);
 /*
- * Stays until it ends: passes on signals (forward), terminal and stream data, window sizes. *exit_status is 0 ... 255, 128 + n
- * after signal n.
+ * Stays until it ends: passes on signals (forward), terminal and stream data, window sizes. *exit_status is 0
+ * ... 255, 128 + n after signal n.
  */
-int port_sandbox_wait(struct port_sandbox *s, bool forward, int *exit_status, struct kist_error *err) KIST_CHECKED;
+int port_sandbox_wait(struct port_sandbox *s, bool forward, int *exit_status,
+                      struct kist_error *err) KIST_CHECKED;
 /* Kills what is left, removes the control groups, puts terminal and signals back. NULL is nothing. */
 void port_sandbox_free(struct port_sandbox *s);
 
