@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 here=boards/host
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+kist=$PWD/build/release/kist
+say() { printf '\n\033[1m$ %s\033[0m\n' "${*/#$kist/kist}"; }
 show() { say "$*"; "$@"; }
 fail() { echo "demo: $*" >&2; exit 1; }
 
@@ -16,7 +17,6 @@ log=build/demo-build.log
 mkdir -p build
 { cmake --preset release && cmake --build build/release; } >"$log" 2>&1 ||
     { tail -n 30 "$log"; fail "the build failed: $log"; }
-kist=$PWD/build/release/kist
 
 work=$(mktemp -d)
 registry_pid=
