@@ -426,8 +426,8 @@ def main(prepare=None):
     """prepare(folder) is called once before the first test; it may raise Skip. What it starts goes at the end."""
     isolate()
     if not os.access(KIST, os.X_OK):
-        print(f"skip {program_name()}: no {KIST}")
-        sys.exit(0)
+        print(f"FAIL {program_name()}: there is no {KIST}")
+        sys.exit(1)
     wanted = [t for t in TESTS if not sys.argv[1:] or any(part in t.__name__ for part in sys.argv[1:])]
     top = tempfile.mkdtemp(prefix="kist-e2e.")
     good = True

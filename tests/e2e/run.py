@@ -11,10 +11,6 @@ from kit import check, contains, equal, test
 from shared import SHARED, box, configured
 
 
-def prepare(folder):
-    shared.prepare(folder)
-
-
 # ---- exit codes -----------------------------------------------------------------------------------------------------
 
 
@@ -254,4 +250,4 @@ for number in (248, 435, 323, 246, 175):
                  ["(nogroup)", "good"], "the system")
 
 
-kit.main(prepare)
+kit.main(shared.prepare)
