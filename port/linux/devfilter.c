@@ -101,6 +101,13 @@ static int rule(struct kist_buf *code, const struct port_device_rule *r, struct 
     return rc;
 }
 
+/* It speaks of every device and every use: no rule before it counts, and the kernel refuses code it cannot
+ * reach. */
+static bool is_final(const struct port_device_rule *r)
+{
+    return r->type == 'a' && r->major < 0 && r->minor < 0 && r->read && r->write && r->mknod;
+}
+
 static int assemble(struct kist_buf *code, const struct port_device_rule *rules, size_t count,
                     struct kist_error *err)
 {
@@ -108,38 +115,53 @@ static int assemble(struct kist_buf *code, const struct port_device_rule *rules,
 
     for (size_t i = count; rc == 0 && i-- > 0;) {
         rc = rule(code, &rules[i], err);
+        if (is_final(&rules[i])) {
+            return rc;
+        }
     }
     return rc < 0 ? rc : leave(code, false, err);
+}
+
+static int load_program(const struct kist_buf *code)
+{
+    union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE};
+
+    attr.insn_cnt = (uint32_t)(code->len / sizeof(struct bpf_insn));
+    attr.insns = (uint64_t)(uintptr_t)code->data;
+    attr.license = (uint64_t)(uintptr_t) "Apache-2.0";
+    return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+/* A kernel without such programs (CONFIG_CGROUP_BPF) refuses the shortest one too. */
+static bool is_lacking(void)
+{
+    KIST_AUTO(buf) struct kist_buf code = KIST_BUF_INIT(PROGRAM_MAX);
+    KIST_AUTO(fd) int program = leave(&code, true, NULL) == 0 ? load_program(&code) : -1;
+
+    return program < 0;
 }
 
 int port_device_filter(int group, const struct port_device_rule *rules, size_t count, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf code = KIST_BUF_INIT(PROGRAM_MAX);
-    union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE};
-    int rc = assemble(&code, rules, count, err);
+    union bpf_attr attr = {.attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI};
+    int rc = assemble(&code, rules, count, err), number;
 
     if (rc < 0) {
         return rc;
     }
-    attr.insn_cnt = (uint32_t)(code.len / sizeof(struct bpf_insn));
-    attr.insns = (uint64_t)(uintptr_t)code.data;
-    attr.license = (uint64_t)(uintptr_t) "Apache-2.0";
-    KIST_AUTO(fd) int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+    KIST_AUTO(fd) int program = load_program(&code);
 
-    if (program >= 0) {
-        attr = (union bpf_attr){.attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI};
-        attr.target_fd = (uint32_t)group;
-        attr.attach_bpf_fd = (uint32_t)program;
+    number = program < 0 ? errno : 0;
+    if (number != 0 && is_lacking()) {
+        /* what is left is that no filesystem in there takes device nodes */
+        kist_log(KIST_LOG_WARN, "no device rules: this kernel has no programs for them (CONFIG_CGROUP_BPF)");
+        return 0;
     }
-    if (program < 0 || syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof(attr)) < 0) {
-        /* a kernel without them (CONFIG_CGROUP_BPF): what is left is that no filesystem in there takes device
-         * nodes */
-        if (errno == ENOSYS || errno == EINVAL || errno == EPERM) {
-            kist_log(KIST_LOG_WARN, "no device rules: this kernel refuses their program: %s",
-                     strerror(errno));
-            return 0;
-        }
-        return kist_error_sys(err, KIST_E_IO, errno, "cannot set the device rules");
+    attr.target_fd = (uint32_t)group;
+    attr.attach_bpf_fd = (uint32_t)program;
+    if (number == 0 && syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof(attr)) < 0) {
+        number = errno;
     }
-    return 0;
+    return number == 0 ? 0 : kist_error_sys(err, KIST_E_IO, number, "cannot set the device rules");
 }
