@@ -120,10 +120,11 @@ static bool take_option(struct kist_volume *v, const char *word, unsigned *seen)
 static int parse_options(struct kist_volume *v, char *text, struct kist_error *err)
 {
     unsigned seen = 0;
-    char *word = text, *comma;
+    char *word = text;
 
-    do {
-        comma = strchr(word, ',');
+    while (word) {
+        char *comma = strchr(word, ',');
+
         if (comma) {
             *comma = '\0';
         }
@@ -131,8 +132,8 @@ static int parse_options(struct kist_volume *v, char *text, struct kist_error *e
             return kist_error_set(err, KIST_E_USAGE, "--volume: invalid mode '%s' for '%s'", word,
                                   v->destination);
         }
-        word = comma + 1;
-    } while (comma);
+        word = comma ? comma + 1 : NULL;
+    }
     return 0;
 }
 

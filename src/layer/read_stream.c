@@ -94,7 +94,7 @@ int kist_read_stream_varint(struct kist_read_stream *s, uint64_t *value, struct 
 {
     *value = 0;
     for (unsigned i = 0; i < KIST_LAYER_VARINT_MAX; i++) {
-        const unsigned char *byte;
+        const unsigned char *byte = NULL;
         size_t len;
         int result = kist_read_stream_span(s, 1, &byte, &len, err);
 
