@@ -116,6 +116,11 @@ static int join_groups(const struct port_child *child, struct kist_error *err)
 static int enter_scratch(const struct port_sandbox_spec *spec, struct kist_error *err)
 {
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) {
+        if (errno == EINVAL) {
+            return kist_error_set(err, KIST_E_UNSUPPORTED,
+                                  "the root directory here is no mount point, as in a chroot (try 'mount --bind "
+                                  "DIR DIR' before 'chroot DIR')");
+        }
         return kist_error_sys(err, KIST_E_IO, errno, "cannot part the container's mounts from the host's");
     }
     if (mount("kist", spec->scratch, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=700") < 0) {
