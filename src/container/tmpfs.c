@@ -49,14 +49,15 @@ static bool has_key(const char *word)
 static int parse_options(struct kist_strv *options, char *text, struct kist_error *err)
 {
     const char *chosen[KIST_COUNT(flags)];
-    char *word = text, *comma;
+    char *word = text;
     int rc = 0;
 
     for (size_t i = 0; i < KIST_COUNT(flags); i++) {
         chosen[i] = flags[i][0];
     }
-    do {
-        comma = strchr(word, ',');
+    while (word && rc == 0) {
+        char *comma = strchr(word, ',');
+
         if (comma) {
             *comma = '\0';
         }
@@ -68,8 +69,8 @@ static int parse_options(struct kist_strv *options, char *text, struct kist_erro
         } else if (*word != '\0' && !take_flag(chosen, word)) {
             rc = kist_error_set(err, KIST_E_USAGE, "--tmpfs: invalid option '%s'", word);
         }
-        word = comma + 1;
-    } while (comma && rc == 0);
+        word = comma ? comma + 1 : NULL;
+    }
     for (size_t i = 0; i < KIST_COUNT(flags) && rc == 0; i++) {
         rc = chosen[i] ? kist_strv_add(options, chosen[i], err) : 0;
     }
