@@ -7,44 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "codec/sha256.h"
 #include "layer/format.h"
 #include "layer/layer.h"
+#include "scratch.h"
 
 #define OUTPUT_MAX (4U << 20) /* bytes taken of one tar or file: holes cost the input nothing */
 #define READS_MAX 32
-
-static struct port_dir *folder;
-static char name[64];
-
-static void die(const char *what, const struct kist_error *err)
-{
-    fprintf(stderr, "fuzz_layer: %s: %s\n", what, err->message);
-    abort();
-}
-
-static void clean(void)
-{
-    struct kist_error err = {0};
-
-    (void)!port_dir_unlink(folder, name, &err);
-    port_dir_close(folder);
-}
-
-static void prepare(void)
-{
-    struct kist_error err = {0};
-
-    if (folder)
-        return;
-    snprintf(name, sizeof(name), "fuzz_layer.%ld", (long)getpid());
-    if (port_dir_open(&folder, "/dev/shm", false, &err) < 0 &&
-        port_dir_open(&folder, "/tmp", false, &err) < 0)
-        die("no folder for the input", &err);
-    atexit(clean);
-}
 
 /* The input as a file of its own, trailer mended. */
 static struct port_file *make_file(const uint8_t *data, size_t size)
@@ -152,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < KIST_SQUASHFS_SUPER_SIZE + KIST_LAYER_TRAILER_SIZE)
         return 0;
-    prepare();
+    scratch_prepare("fuzz_layer");
     if (kist_layer_open(&l, make_file(data, size), &err) < 0)
         return 0;
     v.layer = l;

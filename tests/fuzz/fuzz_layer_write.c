@@ -6,39 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "layer/layer.h"
-
-static struct port_dir *folder;
-static char name[64];
-
-static void die(const char *what, const struct kist_error *err)
-{
-    fprintf(stderr, "fuzz_layer_write: %s: %s\n", what, err->message);
-    abort();
-}
-
-static void clean(void)
-{
-    struct kist_error err = {0};
-
-    (void)!port_dir_unlink(folder, name, &err);
-    port_dir_close(folder);
-}
-
-static void prepare(void)
-{
-    struct kist_error err = {0};
-
-    if (folder)
-        return;
-    snprintf(name, sizeof(name), "fuzz_layer_write.%ld", (long)getpid());
-    if (port_dir_open(&folder, "/dev/shm", false, &err) < 0 &&
-        port_dir_open(&folder, "/tmp", false, &err) < 0)
-        die("no folder for the layer", &err);
-    atexit(clean);
-}
+#include "scratch.h"
 
 /* The tar that comes back is compared as it comes. */
 struct compare {
@@ -191,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 1)
         return 0;
-    prepare();
+    scratch_prepare("fuzz_layer_write");
     tar = malloc(size);
     if (!tar)
         abort();
