@@ -28,7 +28,7 @@ void kist_help_program(FILE *out)
     for (const struct kist_command_alias *a = kist_command_aliases; a->name; a++) {
         (void)fprintf(out, "  %-16s same as '%s'\n", a->name, a->command->name);
     }
-    (void)fprintf(out, "\nOptions (each also a key of the configuration file and a KIST_... variable):\n");
+    (void)fprintf(out, "\nOptions (but for --config, --help and --version also keys of the file and KIST_... variables):\n");
     print_options(out, kist_settings_options());
     (void)fprintf(out, "\n'kist COMMAND --help' tells more of a command.\n");
 }
