@@ -114,16 +114,16 @@ def redirected_for_ever(t):
     for what in ("manifests/", "blobs/"):
         cutter, name = behind_large(t, f"{what}:redirect-loop")
         with unharmed(t):
-            t.fails((NETWORK, 1), "redirect", "--registry-tries", "2", "--registry-backoff", "10ms", "pull", name)
+            t.fails(NETWORK, "redirect", "--registry-tries", "2", "--registry-backoff", "10ms", "pull", name)
         check(len(cutter.requests(what)) <= 40, f"{len(cutter.requests(what))} requests")
 
 
 @test
 def redirected_to_nonsense(t):
-    for target in ("ftp\\://127.0.0.1/", "file\\:///etc/passwd#", "http\\://user\\:secret@127.0.0.1\\:1"):
+    for target, code in (("ftp\\://127.0.0.1/", 1), ("file\\:///etc/passwd#", 1), ("http\\://user\\:secret@127.0.0.1\\:1", 1)):
         _, name = behind_large(t, f"blobs/:redirect={target}")
         with unharmed(t):
-            t.fails((NETWORK, 1), "", "--registry-tries", "1", "pull", name)
+            t.fails(code, "config", "--registry-tries", "1", "pull", name)
 
 
 @test
@@ -155,7 +155,7 @@ def store_read_only(t):
     t.kist("pull", "-q", SHARED["busybox"])
     t.mount("--bind", t.root, t.root)
     kit.command("mount", "-o", "remount,ro,bind", t.root)
-    t.fails((1, 16, 18), "Read-only file system", "pull", large()[1])
+    t.fails(1, "Read-only file system", "pull", large()[1])
     equal(t.images(), [SHARED["busybox"]], "the images kept")
 
 
