@@ -5,6 +5,7 @@
 #   boards  static binaries of all boards, their size budgets; the ARM ones and their unit tests under qemu-user
 #   e2e     tests/e2e against real registries and the real kernel
 #   fuzz    each fuzz target for FUZZ_SECONDS (default 5)
+# With KIST_TEST_AGAIN=1 a test that failed runs once more, which is told; the second try decides.
 # The last line is "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -43,7 +44,7 @@ build() {
 # run_ctest FOLDER: each unit test's own count; anything else in CTest counts as one
 run_ctest() {
     local log=$logs/test-${1##*/}.log
-    ctest --test-dir "$1" -j "$jobs" -V >"$log" 2>&1
+    ctest --test-dir "$1" -j "$jobs" -V ${KIST_TEST_AGAIN:+--repeat until-pass:2} >"$log" 2>&1
     # shellcheck disable=SC2046 # three numbers
     add $(awk '
         match($0, /^[0-9]+: /) {
@@ -62,6 +63,8 @@ run_ctest() {
             seen[id] = 1
             if ($0 ~ / Passed /) {
                 if (!counted[id]) p[id] = 1
+                if (f[id]) print "note: passed only at the second try: " $0 >"/dev/stderr"
+                f[id] = 0
             } else {
                 if (!f[id]) f[id] = 1
                 print output[id] "FAIL " $0 >"/dev/stderr"
@@ -82,6 +85,7 @@ run_lines() {
     status=${PIPESTATUS[0]}
     p=$(grep -cE '^ok\b' "$log") f=$(grep -cE '^(FAIL|not ok)\b' "$log") s=$(grep -ciE '^skip\b' "$log")
     add "$p" "$f" "$s"
+    sed -n "s/^again /note: tried again: /p" "$log"
     if [ "$status" != 0 ] && [ "$f" = 0 ]; then
         bad "$name ended with status $status"
     elif [ $((p + f + s)) = 0 ]; then

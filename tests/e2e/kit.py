@@ -393,9 +393,11 @@ def program_name():
     return os.path.splitext(os.path.basename(sys.argv[0]))[0]
 
 
-def run_one(function, top):
+def run_one(function, top, again=False):
+    """True where it did not fail. With KIST_TEST_AGAIN=1 a test that failed is run once more, in a directory of its own: a
+    line "again name: why" tells of it, and the second run decides."""
     name = f"{program_name()}.{function.__name__}"
-    folder = os.path.join(top, function.__name__)
+    folder = os.path.join(top, function.__name__ + ("-again" if again else ""))
     os.mkdir(folder)
     before = mounts()
     case = Case(name, folder)
@@ -415,11 +417,12 @@ def run_one(function, top):
         why = f"{failure} (line {line})"
     except Exception as error:
         why = "".join(traceback.format_exception(error)).strip().replace("\n", "\n    ")
+    repeat = why is not None and not again and os.environ.get("KIST_TEST_AGAIN") == "1"
     if why is not None:
-        print(f"FAIL {name}: {why}", flush=True)
+        print(f"{'again' if repeat else 'FAIL'} {name}: {why}", flush=True)
     if why is None or os.environ.get("KIST_TEST_KEEP") != "1":
         shutil.rmtree(folder, ignore_errors=True)
-    return why is None
+    return run_one(function, top, again=True) if repeat else why is None
 
 
 def main(prepare=None):

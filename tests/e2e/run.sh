@@ -1,6 +1,7 @@
 #!/bin/bash
-# tests/e2e/run.sh [FILE...]: the images first, then each test of this folder (or those given). A line a test: "ok name",
-# "FAIL name: why", "skip name: why". KIST is the binary to test (build/debug/kist).
+# tests/e2e/run.sh [FILE...]: the images first, then each test of this folder (or those given), two files side by side: each has
+# namespaces of its own. A line a test: "ok name", "FAIL name: why", "skip name: why"; with KIST_TEST_AGAIN=1 a test that failed runs
+# once more, after a line "again name: why". KIST is the binary to test (build/debug/kist).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 here=tests/e2e
@@ -9,11 +10,18 @@ export LAYER_TOOL=${LAYER_TOOL:-$(dirname "$KIST")/layer_tool}
 status=0
 $here/images.py || status=1
 [ $# -gt 0 ] || set -- $here/*.sh $here/*.py
+tests=()
 for test in "$@"; do
     case $test in
     $here/run.sh | $here/images.py) continue ;;
     esac
-    [ -x "$test" ] || continue # what the tests import
-    "$test" || status=1
+    [ -x "$test" ] && tests+=("$test") # the others are what the tests import
 done
+# shellcheck disable=SC2016 # for the inner shell
+printf '%s\0' "${tests[@]}" | xargs -0 -r -n 1 -P 2 bash -c '
+    begun=$SECONDS
+    output=$("$0" 2>&1)
+    status=$?
+    printf "%s\n# %s: %s s\n" "$output" "${0##*/}" $((SECONDS - begun))
+    exit $((status != 0))' || status=1
 exit $status
