@@ -85,12 +85,29 @@ static int set_parameter(const struct port_sysctl *sysctl, struct kist_error *er
     return 0;
 }
 
-static int set_up_namespaces(const struct port_sandbox_spec *spec, struct kist_error *err)
+/* The parent says when our end of the pair is here; where it cannot, it kills us. */
+static int await_network(int channel, struct kist_error *err)
 {
+    char byte;
+    ssize_t got;
+
+    do {
+        got = recv(channel, &byte, sizeof(byte), 0);
+    } while (got < 0 && errno == EINTR);
+    return got == 1 ? 0 : kist_error_set(err, KIST_E_IO, "nobody connected the container to its network");
+}
+
+static int set_up_namespaces(const struct port_child *child, struct kist_error *err)
+{
+    const struct port_sandbox_spec *spec = child->spec;
     int rc = (spec->own & PORT_OWN_HOSTNAME) != 0 ? enter_names(spec, err) : 0;
 
     if (rc == 0 && (spec->own & PORT_OWN_NETWORK) != 0) {
         rc = port_loopback_up(err);
+    }
+    if (rc == 0 && spec->network) {
+        rc = await_network(child->channel, err);
+        rc = rc < 0 ? rc : port_network_inside(spec->network, err);
     }
     for (size_t i = 0; rc == 0 && i < spec->sysctl_count; i++) {
         rc = set_parameter(&spec->sysctls[i], err);
@@ -237,7 +254,7 @@ void port_child_main(const struct port_child *child)
     (void)umask(0);
     rc = follow_parent(child->channel, err);
     rc = rc < 0 ? rc : port_command_prepare(&child->spec->command, err);
-    rc = rc < 0 ? rc : set_up_namespaces(child->spec, err);
+    rc = rc < 0 ? rc : set_up_namespaces(child, err);
     rc = rc < 0 ? rc : build_world(child, &slave, err);
     rc = rc < 0 ? rc : take_streams(child, slave, err);
     rc = rc < 0 ? rc : port_command_run(&child->spec->command, err);

@@ -100,10 +100,20 @@ static pid_t make_process(const struct port_sandbox *s, unsigned own, bool *join
     return pid;
 }
 
+/* Then tells the child, which waits for it. */
+static int connect_network(const struct port_sandbox *s, const struct port_network *network, struct kist_error *err)
+{
+    int rc = port_network_attach(network, s->pid, err);
+
+    return rc < 0 || send(s->channel, "", 1, MSG_NOSIGNAL) == 1
+               ? rc
+               : kist_error_sys(err, KIST_E_IO, errno, "cannot tell the container of its network");
+}
+
 static int spawn(struct port_sandbox *s, const struct port_sandbox_spec *spec, struct kist_error *err)
 {
     struct port_child child = {.spec = spec, .groups = &s->groups, .io = &s->io};
-    int ends[2];
+    int ends[2], failed;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot make a socket to the container");
@@ -114,10 +124,14 @@ static int spawn(struct port_sandbox *s, const struct port_sandbox_spec *spec, s
         child.channel = ends[1];
         port_child_main(&child);
     }
+    failed = errno;
     (void)close(ends[1]);
     s->channel = ends[0];
     port_stdio_forked(&s->io);
-    return s->pid < 0 ? clone_failed(spec->own, errno, err) : 0;
+    if (s->pid < 0) {
+        return clone_failed(spec->own, failed, err);
+    }
+    return spec->network ? connect_network(s, spec->network, err) : 0;
 }
 
 /* The terminal's two ends, out of the packet's control data. */

@@ -7,6 +7,7 @@
 
 #include "port/cgroup.h"
 #include "port/mount.h"
+#include "port/network.h"
 #include "port/seccomp.h"
 
 /* What the process has of its own. */
@@ -72,6 +73,7 @@ struct port_sandbox_spec {
     const char *const *read_only; /* paths that can only be read */
     const struct port_sysctl *sysctls;
     size_t sysctl_count;
+    const struct port_network *network; /* with PORT_OWN_NETWORK: its place on a bridge that is there; NULL: none */
     struct port_cgroup_spec cgroup;
     struct port_command command;
     const char *scratch; /* an empty directory of the host; while it starts, the sandbox mounts there, unseen
