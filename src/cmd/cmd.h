@@ -65,6 +65,7 @@ bool kist_app_stopped(void *unused);
 /* The commands, one file each. */
 extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspect, kist_cmd_image_inspect,
     kist_cmd_rmi, kist_cmd_run, kist_cmd_create, kist_cmd_start, kist_cmd_ps, kist_cmd_rm, kist_cmd_info,
-    kist_cmd_version, kist_cmd_help;
+    kist_cmd_version, kist_cmd_help,
+    kist_cmd_tag;
 
 #endif

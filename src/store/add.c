@@ -86,9 +86,8 @@ static void displace(struct kist_index *index, size_t holder)
     }
 }
 
-/* 1: index changed and is to be saved; 0: it says all this already. */
-static int change_index(struct kist_index *index, struct kist_image *image, enum kist_store_change *change,
-                        struct kist_error *err)
+int kist_index_put(struct kist_index *index, struct kist_image *image, enum kist_store_change *change,
+                   struct kist_error *err)
 {
     size_t holder = find_holder(&index->images, image), nameless;
     int rc;
@@ -132,7 +131,7 @@ static int add_locked(struct kist_store *s, const struct kist_image_new *new, st
         (rc = kist_store_blob_put(s, &image->config, new->config->data, new->config->len, err)) < 0) {
         return rc;
     }
-    rc = change_index(&index, image, change, err);
+    rc = kist_index_put(&index, image, change, err);
     if (rc == 0) {
         return port_dir_sync(s->root, err); /* who wrote this index may have died before it lasted */
     }

@@ -46,6 +46,13 @@ int kist_store_index_load(struct kist_store *s, struct kist_index *index,
 int kist_store_index_save(struct kist_store *s, const struct kist_index *index,
                           struct kist_error *err) KIST_CHECKED;
 
+/*
+ * The image takes its name: who had it for this platform loses it, an entry of the image without a name goes. *change says
+ * what that came to. 1: index changed and is to be saved; 0: it says all this already.
+ */
+int kist_index_put(struct kist_index *index, struct kist_image *image, enum kist_store_change *change,
+                   struct kist_error *err) KIST_CHECKED;
+
 /* Keeps data as the blob it is; one that is there, whole, is not written again, but lasts. The caller holds
  * the lock. */
 int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len,

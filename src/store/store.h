@@ -77,6 +77,12 @@ struct kist_image_new {
 int kist_store_image_add(struct kist_store *s, const struct kist_image_new *image, enum kist_store_change *change,
                          struct kist_error *err) KIST_CHECKED;
 
+/*
+ * Another name for the image that text means, in all the platforms of a name or the one of an ID; whoever had the name for one of
+ * these loses it, as in kist_store_image_add. name: full reference text. KIST_E_NOT_FOUND, KIST_E_CONFLICT as in finding.
+ */
+int kist_store_image_tag(struct kist_store *s, const char *text, const char *name, struct kist_error *err) KIST_CHECKED;
+
 /* One line of what an rmi did. */
 struct kist_store_removed {
     struct kist_strv untagged;       /* full references; with a repository's last tag also its "repository@digest" */

@@ -8,7 +8,7 @@ import images
 import kit
 import oci
 from kit import check, contains, equal, test
-from shared import SHARED, busybox, prepare, registry
+from shared import SHARED, busybox, prepare, registry, small
 
 
 # ---- references and options -----------------------------------------------------------------------------------------
@@ -143,6 +143,24 @@ def inspecting(t):
 
 
 # ---- removing -------------------------------------------------------------------------------------------------------
+
+
+@test
+def tagging(t):
+    image = small("tagged\n")
+    name = oci.push(registry().host, "tagged", image, "1")
+    t.kist("pull", "-q", name)
+    r = t.kist("tag", name, "mine")
+    equal((r.out, r.err), ("", ""), "what tag prints")
+    t.kist("image", "tag", image.config_digest[7:19], "mine:2")
+    equal(t.images(), [name, "docker.io/library/mine:2", "docker.io/library/mine:latest"], "the images kept")
+    equal({row["ID"] for row in t.kist("images", "--json", "--no-trunc").jsons()}, {image.config_digest}, "their IDs")
+    t.kist("rmi", name)
+    t.kist("rmi", "mine", "mine:2", out=["Untagged: mine:2", f"Deleted: {image.config_digest}"])
+    equal(t.layers(), {}, "the layers kept")
+    t.fails(12, "no such image: 'mine:latest'", "tag", "mine", "yours")
+    t.fails(2, "names a digest", "tag", "mine", f"yours@{image.digest}")
+    t.fails(2, "needs IMAGE NAME", "tag", "mine")
 
 
 @test

@@ -180,6 +180,31 @@ static int run_remove_used(struct kist_error *err)
     return remove_image("app", true, err);
 }
 
+/* ---- naming ---- */
+
+static int tag_image(const char *text, const char *name, struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_image_tag(s, text, name, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_tag(struct kist_error *err)
+{
+    return tag_image("app", "docker.io/library/app:1", err);
+}
+
+/* The name was another image's, which stays without one. */
+static int run_tag_over(struct kist_error *err)
+{
+    return tag_image("app", "docker.io/library/other:latest", err);
+}
+
 /* ---- containers ---- */
 
 static int add_container(struct kist_store *s, const char *id, const char *name, bool ephemeral,
@@ -319,6 +344,8 @@ const struct command commands[] = {
      .run = run_pull_broken,
      .result = KIST_E_NETWORK},
     {.group = "update", .name = "pull beside another", .prepare = prepare_old, .run = run_pull_beside},
+    {.group = "update", .name = "tag", .prepare = prepare_old, .run = run_tag},
+    {.group = "update", .name = "tag over another image", .prepare = prepare_old, .run = run_tag_over},
     {.group = "remove",
      .name = "rmi of an image in use",
      .prepare = prepare_container,

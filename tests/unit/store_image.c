@@ -402,6 +402,54 @@ TEST(says_why_nothing_is_found)
     CHECK_STR(err.message, "image ID 'ab' is ambiguous: several begin so");
 }
 
+/* ---- naming ---- */
+
+static int tag(struct fixture *f, const char *text, const char *name)
+{
+    return kist_store_image_tag(f->store, text, name, &f->err);
+}
+
+TEST(tags)
+{
+    struct fixture_image a = {.name = A, .layers = base_one, .layer_count = 2, .arch = "amd64"};
+    struct fixture_image arm = {.name = A, .layers = one, .layer_count = 1, .arch = "arm64"};
+    struct fixture_image b = {.name = B, .layers = base_two, .layer_count = 2, .arch = "amd64"};
+    KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
+    char id[KIST_DIGEST_TEXT_MAX];
+    struct fixture f;
+
+    REQUIRE(fixture_init(&f));
+    fixture_keep(&f, &a);
+    fixture_keep(&f, &arm);
+    fixture_keep(&f, &b);
+
+    /* a name stands for all its platforms, an ID for one */
+    CHECK_OK(tag(&f, "a", "host:5000/a:2"), f.err);
+    CHECK_OK(tag(&f, "a", "host:5000/a:2"), f.err);
+    CHECK_OK(tag(&f, "a", A), f.err);
+    list_images(&f, &list, 5);
+    kist_image_list_release(&list);
+    CHECK_OK(tag(&f, fixture_id(id, &arm), "host:5000/one:latest"), f.err);
+    list_images(&f, &list, 6);
+    CHECK(find(&list, "host:5000/one:latest")->layer_count == 1);
+    CHECK(kist_digest_equal(&find(&list, "host:5000/one:latest")->source, &arm.manifest));
+    kist_image_list_release(&list);
+
+    /* b loses its name, and stays; a name brings it back */
+    CHECK_OK(tag(&f, fixture_id(id, &a), B), f.err);
+    list_images(&f, &list, 7);
+    CHECK(kist_digest_equal(&find(&list, "b")->config, &a.id));
+    CHECK(find(&list, fixture_id(id, &b))->name == NULL);
+    kist_image_list_release(&list);
+    CHECK_OK(tag(&f, fixture_id(id, &b), "docker.io/library/c:latest"), f.err);
+    list_images(&f, &list, 7);
+    CHECK(kist_digest_equal(&find(&list, "c")->config, &b.id));
+
+    CHECK_INT(tag(&f, "z", "docker.io/library/y:latest"), KIST_E_NOT_FOUND);
+    CHECK_STR(f.err.message, "no such image: 'z:latest'");
+    fixture_release(&f);
+}
+
 /* ---- removing ---- */
 
 TEST(removes_the_last_name_and_all_that_only_it_needs)

@@ -1,0 +1,69 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "port/clock.h"
+#include "private.h"
+
+/* The entries that get the name too, as copies that share what theirs point to: putting them moves the entries about. */
+static int choose(const struct kist_image_list *list, const char *text, struct kist_image **chosen, size_t *count,
+                  struct kist_error *err)
+{
+    const struct kist_image *found;
+    bool by_id;
+    int rc = kist_image_list_match(list, text, NULL, &found, &by_id, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    *chosen = calloc(list->n, sizeof(**chosen));
+    if (!*chosen) {
+        return kist_error_nomem(err);
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        const struct kist_image *image = &list->v[i];
+
+        if (by_id ? image == found : image->name && strcmp(image->name, found->name) == 0) {
+            (*chosen)[(*count)++] = *image;
+        }
+    }
+    return 0;
+}
+
+static int tag_locked(struct kist_store *s, const char *text, const char *name, struct kist_error *err)
+{
+    KIST_AUTO(index) struct kist_index index = {.root = NULL};
+    KIST_AUTO(free) struct kist_image *chosen = NULL;
+    size_t count = 0;
+    bool changed = false;
+    int rc;
+
+    if ((rc = kist_store_index_load(s, &index, err)) < 0 ||
+        (rc = choose(&index.images, text, &chosen, &count, err)) < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < count; i++) {
+        enum kist_store_change change;
+
+        if (chosen[i].name && strcmp(chosen[i].name, name) == 0) {
+            continue; /* its own name */
+        }
+        chosen[i].name = (char *)(uintptr_t)name;
+        chosen[i].pulled = port_clock_now();
+        if ((rc = kist_index_put(&index, &chosen[i], &change, err)) < 0) {
+            return rc;
+        }
+        changed = changed || rc > 0;
+    }
+    if (!changed) {
+        return port_dir_sync(s->root, err); /* who wrote this index may have died before it lasted */
+    }
+    return kist_store_index_save(s, &index, err);
+}
+
+int kist_store_image_tag(struct kist_store *s, const char *text, const char *name, struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    int rc = kist_store_lock(s, true, &lock, err);
+
+    return rc < 0 ? rc : tag_locked(s, text, name, err);
+}
