@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/secret.h"
 #include "registry/answer.h"
 #include "registry/challenge.h"
 
@@ -14,8 +15,8 @@ int kist_auth_refused(const struct kist_registry *reg, const struct kist_buf *bo
     (void)kist_answer_message(message, body);
     /* registries answer alike for what is private and what is not there, so as not to tell which */
     return kist_error_set(
-        err, KIST_E_AUTH, "not authorised to pull '%s' from '%s': it does not exist or needs a login%s%s%s",
-        reg->name, reg->host, message[0] ? " (the registry says: " : "", message, message[0] ? ")" : "");
+        err, KIST_E_AUTH, "not authorised to %s '%s' %s '%s': it does not exist or needs a login%s%s%s",
+        reg->push ? "push" : "pull", reg->name, reg->push ? "to" : "from", reg->host, message[0] ? " (the registry says: " : "", message, message[0] ? ")" : "");
 }
 
 static int collect(void *arg, const void *data, size_t len, struct kist_error *err)
@@ -23,21 +24,79 @@ static int collect(void *arg, const void *data, size_t len, struct kist_error *e
     return kist_buf_add(arg, data, len, err);
 }
 
-/* realm?service=...&scope=... */
+static bool has_word(const char *words, const char *word, size_t len, char separator)
+{
+    for (const char *p = words; p; p = strchr(p, separator) ? strchr(p, separator) + 1 : NULL) {
+        if (strncmp(p, word, len) == 0 && (p[len] == separator || p[len] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the scopes we require have one with all the actions of scope: "repository:a/b:pull,push" of "...:pull". */
+static bool is_covered(const char *required, const char *scope, size_t len)
+{
+    const char *action = scope + len;
+
+    while (action > scope && action[-1] != ':') {
+        action--;
+    }
+    for (const char *p = required; p && action > scope; p = strchr(p, ' ') ? strchr(p, ' ') + 1 : NULL) {
+        size_t word = strcspn(p, " "), same = (size_t)(action - scope);
+        char have[64];
+
+        if (strncmp(p, scope, same) != 0 ||
+            !kist_str_format(have, sizeof(have), "%.*s", (int)KIST_MIN(word - same, (size_t)256), p + same)) {
+            continue;
+        }
+        for (const char *a = action; a <= scope + len; a += strcspn(a, ", ") + 1) {
+            if (!has_word(have, a, KIST_MIN(strcspn(a, ", "), (size_t)(scope + len - a)), ',')) {
+                return false;
+            }
+        }
+        return true;
+    }
+    return false;
+}
+
+/* What the challenge asks for, and what we require beyond it; separated by blanks. */
+static int join_scopes(struct kist_buf *out, const struct kist_registry *reg, const char *asked,
+                       struct kist_error *err)
+{
+    int rc = reg->scope             ? kist_buf_puts(out, reg->scope, err)
+             : asked[0] == '\0' ? kist_buf_printf(out, err, "repository:%s:pull", reg->path)
+                                    : 0;
+
+    while (rc == 0 && *asked != '\0') {
+        size_t len = strcspn(asked, " ");
+
+        if (len > 0 && !is_covered(reg->scope, asked, len)) {
+            rc = kist_buf_printf(out, err, "%s%.*s", out->len > 0 ? " " : "", (int)len, asked);
+        }
+        asked += len;
+        asked += strspn(asked, " ");
+    }
+    return rc;
+}
+
+/* realm?scope=...&scope=...&service=... */
 static int token_url(struct kist_url *url, const struct kist_registry *reg, const struct kist_challenge *c,
                      struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_HEADER);
-    KIST_AUTO(buf) struct kist_buf scope = KIST_BUF_INIT(KIST_MAX_HEADER);
-    int rc = c->scope[0] != '\0' ? kist_buf_puts(&scope, c->scope, err)
-                                 : kist_buf_printf(&scope, err, "repository:%s:pull", reg->path);
+    KIST_AUTO(buf) struct kist_buf scopes = KIST_BUF_INIT(KIST_MAX_HEADER);
+    char separator = strchr(c->realm, '?') ? '&' : '?', *rest, *scope;
+    int rc = join_scopes(&scopes, reg, c->scope, err);
 
     if (rc == 0) {
-        rc = kist_buf_printf(&text, err, "%.*s%cscope=", (int)strcspn(c->realm, "#"), c->realm,
-                             strchr(c->realm, '?') ? '&' : '?');
+        rc = kist_buf_printf(&text, err, "%.*s", (int)strcspn(c->realm, "#"), c->realm);
     }
-    if (rc == 0) {
-        rc = kist_url_add_escaped(&text, kist_buf_text(&scope), err);
+    for (rest = scopes.data; rc == 0 && (scope = strsep(&rest, " ")) != NULL; separator = '&') {
+        rc = kist_buf_printf(&text, err, "%cscope=", separator);
+        if (rc == 0) {
+            rc = kist_url_add_escaped(&text, scope, err);
+        }
     }
     if (rc == 0 && c->service[0] != '\0') {
         rc = kist_buf_puts(&text, "&service=", err);
@@ -57,6 +116,21 @@ static int token_url(struct kist_url *url, const struct kist_registry *reg, cons
     }
     return rc < 0 && rc != KIST_E_NOMEM ? kist_error_wrap(err, "the token server that '%s' names", reg->host)
                                         : rc;
+}
+
+/* The header's value; whatever was before is wiped. */
+static int set_authorization(struct kist_registry *reg, const char *scheme, const char *token, struct kist_error *err)
+{
+    size_t size = strlen(scheme) + strlen(token) + 1;
+    char *text = malloc(size);
+
+    if (!text || !kist_str_format(text, size, "%s%s", scheme, token)) {
+        free(text);
+        return kist_error_nomem(err);
+    }
+    kist_secret_free(reg->authorization);
+    reg->authorization = text;
+    return 0;
 }
 
 static int read_challenge(const struct kist_registry *reg, const struct kist_http_head *head,
@@ -84,26 +158,30 @@ int kist_auth_renew(struct kist_registry *reg, const struct kist_http_head *head
     KIST_AUTO(http_head) struct kist_http_head token_head;
     KIST_AUTO(url) struct kist_url url = KIST_URL_INIT;
     struct kist_http_request request = {.body = collect, .arg = &body, .answer = &answer};
+    KIST_AUTO(secret) char *token = NULL;
     struct kist_challenge challenge;
     bool left;
     int rc;
 
     kist_http_head_init(&token_head);
     *fault = KIST_HTTP_FINAL;
-    free(reg->token);
-    reg->token = NULL;
+    kist_secret_free(reg->authorization);
+    reg->authorization = NULL;
     rc = read_challenge(reg, head, &challenge, err);
     if (rc == 0) {
         rc = token_url(&url, reg, &challenge, err);
     }
     if (rc == 0) {
-        rc = kist_client_get(reg, &url, &request, &token_head, fault, &left, err);
+        rc = kist_client_send(reg, &url, &url, &request, &token_head, fault, &left, err);
     }
     if (rc < 0) {
         return rc;
     }
     if (token_head.status == 200) {
-        rc = kist_answer_token(&reg->token, &body, err);
+        rc = kist_answer_token(&token, &body, err);
+        if (rc == 0) {
+            rc = set_authorization(reg, "Bearer ", token, err);
+        }
         return rc < 0 && rc != KIST_E_NOMEM
                    ? kist_error_wrap(err, "not authorised to pull '%s' from '%s'", reg->name, reg->host)
                    : rc;

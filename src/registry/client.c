@@ -24,7 +24,13 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* Moves url to where head says. TLS is never given up on the way, except for hosts that need none. */
+/* Whether TLS may be given up on the way from a place that had it. */
+static bool may_go(const struct kist_registry *reg, bool https, const struct kist_url *url)
+{
+    return !https || url->https || kist_url_is_loopback(url) || is_insecure(reg, url);
+}
+
+/* Moves url to where head says. */
 static int redirect(const struct kist_registry *reg, struct kist_url *url, const struct kist_http_head *head,
                     struct kist_error *err)
 {
@@ -39,7 +45,7 @@ static int redirect(const struct kist_registry *reg, struct kist_url *url, const
     if (kist_url_follow(url, kist_buf_text(&head->location), err) < 0) {
         return kist_error_wrap(err, "'%s' redirects to where kist cannot follow", from);
     }
-    if (https && !url->https && !kist_url_is_loopback(url) && !is_insecure(reg, url)) {
+    if (!may_go(reg, https, url)) {
         return kist_error_set(err, KIST_E_TLS, "'%s' redirects to 'http://%s', without TLS: not followed",
                               from, url->name);
     }
@@ -47,28 +53,39 @@ static int redirect(const struct kist_registry *reg, struct kist_url *url, const
     return 0;
 }
 
-int kist_client_get(struct kist_registry *reg, const struct kist_url *start,
-                    struct kist_http_request *request, struct kist_http_head *head,
-                    enum kist_http_fault *fault, bool *left, struct kist_error *err)
+/* What is to be sent a second time begins at its start again. */
+static int rewind_content(const struct kist_http_content *c, struct kist_error *err)
+{
+    if (!c) {
+        return 0;
+    }
+    return c->rewind ? c->rewind(c->arg, err)
+                     : kist_error_set(err, KIST_E_NETWORK, "the server wants the same content again");
+}
+
+int kist_client_send(struct kist_registry *reg, const struct kist_url *home, const struct kist_url *start,
+                     struct kist_http_request *request, struct kist_http_head *head, enum kist_http_fault *fault,
+                     bool *left, struct kist_error *err)
 {
     KIST_AUTO(url) struct kist_url url = KIST_URL_INIT;
-    const char *token = request->token;
+    const char *authorization = request->authorization;
+    bool reads = request->method == KIST_HTTP_GET || request->method == KIST_HTTP_HEAD;
     int rc = kist_url_set(&url, start->text, err);
 
     *left = false;
     *fault = KIST_HTTP_FINAL;
     for (int hops = 0; rc == 0; hops++) {
-        *left = !kist_url_same_origin(&url, start);
+        *left = !kist_url_same_origin(&url, home);
         request->url = &url;
-        request->token = *left ? NULL : token;
+        request->authorization = *left ? NULL : authorization;
         request->insecure = is_insecure(reg, &url);
         request->connect_ms = reg->connect_ms;
         if (url.https && reg->plain_allowed && !reg->settled && request->connect_ms > PROBE_MS) {
             request->connect_ms = PROBE_MS;
         }
         kist_buf_clear(request->answer);
-        rc = kist_http_get(reg->http, request, head, fault, err);
-        if (rc < 0 || !is_redirect(head->status)) {
+        rc = kist_http_run(reg->http, request, head, fault, err);
+        if (rc < 0 || !is_redirect(head->status) || (!reads && head->status != 307 && head->status != 308)) {
             break;
         }
         *fault = KIST_HTTP_FINAL;
@@ -78,8 +95,16 @@ int kist_client_get(struct kist_registry *reg, const struct kist_url *start,
             break;
         }
         rc = redirect(reg, &url, head, err);
+        if (rc == 0) {
+            rc = rewind_content(request->content, err);
+        }
     }
-    request->token = token;
+    if (rc == 0 && head->status >= 200 && head->status < 300 && request->location && head->location.len > 0) {
+        rc = kist_url_set(request->location, url.text, err);
+        rc = rc == 0 ? redirect(reg, request->location, head, err) : rc;
+    }
+    request->authorization = authorization;
+    request->url = NULL; /* it was ours */
     return rc;
 }
 
@@ -94,32 +119,34 @@ static int registry_url(const struct kist_registry *reg, bool plain, const char 
 }
 
 /*
- * A GET of something of the repository. As long as nothing has answered yet, a host that may speak plain HTTP
- * is asked so when it does not take TLS; what answers settles it.
+ * A request for x. As long as nothing has answered yet, a host that may speak plain HTTP is asked so when it does
+ * not take TLS; what answers settles it.
  */
-static int get_settling(struct kist_registry *reg, const char *path, struct kist_http_request *request,
-                        struct kist_http_head *head, enum kist_http_fault *fault, bool *left,
-                        struct kist_error *err)
+static int send_settling(struct kist_registry *reg, const struct kist_exchange *x, struct kist_http_request *request,
+                         struct kist_http_head *head, enum kist_http_fault *fault, bool *left, struct kist_error *err)
 {
-    KIST_AUTO(url) struct kist_url url = KIST_URL_INIT;
-    int rc = registry_url(reg, reg->plain, path, &url, err);
+    KIST_AUTO(url) struct kist_url home = KIST_URL_INIT;
+    int rc = registry_url(reg, reg->plain, x->url ? "" : x->path, &home, err);
 
     if (rc < 0) {
         return rc;
     }
-    reg->plain_allowed = kist_url_is_loopback(&url) || is_insecure(reg, &url);
-    rc = kist_client_get(reg, &url, request, head, fault, left, err);
+    if (x->url) {
+        return kist_client_send(reg, &home, x->url, request, head, fault, left, err);
+    }
+    reg->plain_allowed = kist_url_is_loopback(&home) || is_insecure(reg, &home);
+    rc = kist_client_send(reg, &home, &home, request, head, fault, left, err);
     if (rc < 0 && *fault == KIST_HTTP_NOT_TLS && !*left && !reg->plain && reg->plain_allowed && !reg->settled) {
         kist_log(KIST_LOG_DEBUG, "trying plain HTTP: %s", err ? err->message : "no TLS");
-        rc = registry_url(reg, true, path, &url, err);
+        rc = registry_url(reg, true, x->path, &home, err);
         if (rc < 0) {
             *fault = KIST_HTTP_FINAL;
             return rc;
         }
-        rc = kist_client_get(reg, &url, request, head, fault, left, err);
+        rc = kist_client_send(reg, &home, &home, request, head, fault, left, err);
         reg->plain = head->status != 0 && head->status != 400; /* what a TLS server answers to plain HTTP */
     }
-    reg->settled = reg->settled || reg->plain || (url.https && head->status != 0);
+    reg->settled = reg->settled || reg->plain || (home.https && head->status != 0);
     return rc;
 }
 
@@ -150,8 +177,8 @@ static int refuse(const struct kist_registry *reg, const struct kist_exchange *x
         attempt->again = true;
         code = KIST_E_NETWORK;
     }
-    return kist_error_set(err, code, "cannot get %s: '%s' answered %d%s%s", x->what, reg->host, head->status,
-                          message[0] ? ": " : "", message);
+    return kist_error_set(err, code, "cannot %s %s: '%s' answered %d%s%s", reg->push ? "push" : "get", x->what,
+                          reg->host, head->status, message[0] ? ": " : "", message);
 }
 
 int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x,
@@ -159,7 +186,11 @@ int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x
 {
     KIST_AUTO(http_head) struct kist_http_head head;
     KIST_AUTO(buf) struct kist_buf answer = KIST_BUF_INIT(KIST_MAX_ANSWER);
-    struct kist_http_request request = {.accept = x->accept,
+    struct kist_http_request request = {.method = x->method,
+                                        .accept = x->accept,
+                                        .header = x->header,
+                                        .content = x->content,
+                                        .location = x->location,
                                         .from = x->from,
                                         .begin = x->begin,
                                         .body = x->body,
@@ -172,12 +203,15 @@ int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x
     memset(attempt, 0, sizeof(*attempt));
     kist_http_head_init(&head);
     for (int round = 0; rc == 0; round++) {
-        request.token = reg->token;
-        rc = get_settling(reg, x->path, &request, &head, &fault, &left, err);
+        request.authorization = reg->authorization;
+        rc = send_settling(reg, x, &request, &head, &fault, &left, err);
         if (rc < 0 || head.status != 401 || head.challenges.len == 0 || left || round == 1) {
             break;
         }
         rc = kist_auth_renew(reg, &head, &fault, err);
+        if (rc == 0) {
+            rc = rewind_content(x->content, err);
+        }
     }
     attempt->status = head.status;
     if (rc < 0) {
@@ -218,5 +252,28 @@ void kist_client_give_up(unsigned failures, struct kist_error *err)
     if (err) {
         (void)!kist_str_format(err->message + used, sizeof(err->message) - used, " (given up after %u %s)",
                                failures, failures == 1 ? "try" : "tries");
+    }
+}
+
+int kist_client_exchange(struct kist_registry *reg, const struct kist_exchange *x, struct kist_attempt *attempt,
+                         struct kist_error *err)
+{
+    for (unsigned failures = 1;; failures++) {
+        int rc = kist_client_attempt(reg, x, attempt, err);
+
+        if (rc == 0 || !attempt->again) {
+            return rc;
+        }
+        if (failures >= reg->tries) {
+            kist_client_give_up(failures, err);
+            return rc;
+        }
+        rc = kist_client_wait(reg, failures, attempt, err);
+        if (rc == 0) {
+            rc = rewind_content(x->content, err);
+        }
+        if (rc < 0) {
+            return rc;
+        }
     }
 }

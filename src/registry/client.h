@@ -19,15 +19,22 @@ struct kist_registry {
     bool plain;                           /* plain HTTP is spoken */
     bool plain_allowed;
     bool settled; /* plain is no longer to be found out */
-    char *token;  /* bearer token in use, or NULL */
+    bool push;    /* messages say "push" */
+    char *scope;  /* what tokens must allow beyond what is asked for, "repository:a/b:pull,push ..."; or NULL */
+    char *authorization; /* in use, "Bearer ..." or "Basic ..."; or NULL */
 };
 
-/* A request for something of the repository. begin and body are as in kist_http_request. */
+/* A request for something of the repository. What is not explained here is as in kist_http_request. */
 struct kist_exchange {
+    enum kist_http_method method;
     const char *path; /* after the repository: "manifests/latest" */
+    const struct kist_url *url; /* instead of path, when not NULL: where the registry said that it goes on */
     const char *what; /* for messages: "'alpine:latest'" */
     const char *accept;
+    const char *header;
+    const struct kist_http_content *content;
     uint64_t from;
+    struct kist_url *location; /* NULL, or set to where the Location of a 2xx answer leads */
     int (*begin)(void *arg, const struct kist_http_head *head, struct kist_error *err);
     int (*body)(void *arg, const void *data, size_t len, struct kist_error *err);
     void *arg;
@@ -54,10 +61,16 @@ int kist_client_wait(struct kist_registry *reg, unsigned failures, const struct 
 /* Ends a row of failures: adds their number to the message. */
 void kist_client_give_up(unsigned failures, struct kist_error *err);
 
-/* A GET that follows redirects. start's host, and no other, is shown the token. *left: whether another host
- * answered. */
-int kist_client_get(struct kist_registry *reg, const struct kist_url *start,
-                    struct kist_http_request *request, struct kist_http_head *head,
-                    enum kist_http_fault *fault, bool *left, struct kist_error *err) KIST_CHECKED;
+/*
+ * A request to start that follows redirects. home's host, and no other, is shown the authorization. *left: whether
+ * another host answered.
+ */
+int kist_client_send(struct kist_registry *reg, const struct kist_url *home, const struct kist_url *start,
+                     struct kist_http_request *request, struct kist_http_head *head, enum kist_http_fault *fault,
+                     bool *left, struct kist_error *err) KIST_CHECKED;
+
+/* Exchanges x until it is done, fails for good, or has failed as often as options say. */
+int kist_client_exchange(struct kist_registry *reg, const struct kist_exchange *x, struct kist_attempt *attempt,
+                         struct kist_error *err) KIST_CHECKED;
 
 #endif

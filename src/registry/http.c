@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "port/clock.h"
 #include "registry/tls_fault.h"
 
@@ -92,7 +93,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     struct kist_buf *answer = h->request->answer;
     size_t len = size * n;
 
-    if (wanted(h->head)) {
+    if (wanted(h->head) && h->request->body) {
         h->rc = h->request->body(h->request->arg, data, len, h->err);
         h->last = port_clock_monotonic(); /* after: the time body takes is not the network's */
         return h->rc < 0 ? CURL_WRITEFUNC_ERROR : len;
@@ -104,6 +105,30 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     }
     h->rc = kist_buf_add(answer, data, len, h->err);
     return h->rc < 0 ? CURL_WRITEFUNC_ERROR : len;
+}
+
+static size_t on_read(char *data, size_t size, size_t n, void *arg)
+{
+    struct kist_http *h = arg;
+    const struct kist_http_content *c = h->request->content;
+    size_t got = 0;
+
+    h->rc = c ? c->read(c->arg, data, size * n, &got, h->err) : 0;
+    h->last = port_clock_monotonic();
+    return h->rc < 0 ? CURL_READFUNC_ABORT : got;
+}
+
+/* The library starts the content again where a kept connection turned out to be closed. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct kist_http *h = arg;
+    const struct kist_http_content *c = h->request->content;
+
+    if (offset != 0 || origin != SEEK_SET || (c && !c->rewind)) {
+        return CURL_SEEKFUNC_CANTSEEK;
+    }
+    h->rc = c ? c->rewind(c->arg, h->err) : 0;
+    return h->rc < 0 ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
 }
 
 static int on_connected(void *arg, char *remote, char *local, int remote_port, int local_port)
@@ -140,6 +165,10 @@ static CURLcode set_constants(struct kist_http *h)
     SET(CURLOPT_HEADERDATA, h);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, h);
+    SET(CURLOPT_READFUNCTION, on_read);
+    SET(CURLOPT_READDATA, h);
+    SET(CURLOPT_SEEKFUNCTION, on_seek);
+    SET(CURLOPT_SEEKDATA, h);
     SET(CURLOPT_PREREQFUNCTION, on_connected);
     SET(CURLOPT_PREREQDATA, h);
     if (h->ca_file) {
@@ -149,6 +178,18 @@ static CURLcode set_constants(struct kist_http *h)
         SET(CURLOPT_PROXY, proxy);
     }
     return code;
+}
+
+static const char *method_name(enum kist_http_method method)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+
+    return names[method];
+}
+
+static bool sends(enum kist_http_method method)
+{
+    return method == KIST_HTTP_POST || method == KIST_HTTP_PUT || method == KIST_HTTP_PATCH;
 }
 
 static CURLcode set_request(struct kist_http *h, const struct kist_http_request *q,
@@ -162,6 +203,16 @@ static CURLcode set_request(struct kist_http *h, const struct kist_http_request 
     if (q->from > 0 && !kist_str_format(range, sizeof(range), "%llu-", (unsigned long long)q->from)) {
         return CURLE_BAD_FUNCTION_ARGUMENT;
     }
+    SET(CURLOPT_HTTPGET, 1L); /* forgets the method before */
+    if (sends(q->method)) {
+        uint64_t length = q->content ? q->content->length : 0;
+
+        SET(CURLOPT_UPLOAD, 1L);
+        SET(CURLOPT_INFILESIZE_LARGE, length == KIST_HTTP_CHUNKED ? (curl_off_t)-1 : (curl_off_t)length);
+    } else if (q->method == KIST_HTTP_HEAD) {
+        SET(CURLOPT_NOBODY, 1L);
+    }
+    SET(CURLOPT_CUSTOMREQUEST, q->method > KIST_HTTP_HEAD ? method_name(q->method) : NULL);
     SET(CURLOPT_URL, q->url->text);
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_RANGE, range[0] != '\0' ? range : NULL);
@@ -178,12 +229,16 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(2 * KIST_MAX_HEADER);
     struct curl_slist *longer;
-    int rc = kist_buf_printf(&text, err, "%s%s", name, value);
+    int rc = kist_buf_reserve(&text, strlen(name) + strlen(value), err); /* grows once: no copy is left behind */
 
+    if (rc == 0) {
+        rc = kist_buf_printf(&text, err, "%s%s", name, value);
+    }
+    longer = rc == 0 ? curl_slist_append(*list, kist_buf_text(&text)) : NULL;
+    kist_buf_wipe(&text);
     if (rc < 0) {
         return rc;
     }
-    longer = curl_slist_append(*list, kist_buf_text(&text));
     if (!longer) {
         return kist_error_nomem(err);
     }
@@ -199,10 +254,27 @@ static int make_headers(struct curl_slist **list, const struct kist_http_request
     if (rc == 0 && q->accept) {
         rc = add_header(list, "Accept: ", q->accept, err);
     }
-    if (rc == 0 && q->token) {
-        rc = add_header(list, "Authorization: Bearer ", q->token, err);
+    if (rc == 0 && q->authorization) {
+        rc = add_header(list, "Authorization: ", q->authorization, err);
+    }
+    if (rc == 0 && q->header) {
+        rc = add_header(list, q->header, "", err);
+    }
+    if (rc == 0 && sends(q->method)) {
+        rc = add_header(list, "Expect:", "", err); /* not asked for before each body: it costs a way there and back */
+    }
+    if (rc == 0 && q->content && q->content->type) {
+        rc = add_header(list, "Content-Type: ", q->content->type, err);
     }
     return rc;
+}
+
+static void free_headers(struct curl_slist *list)
+{
+    for (struct curl_slist *item = list; item; item = item->next) {
+        kist_wipe(item->data, strlen(item->data));
+    }
+    curl_slist_free_all(list);
 }
 
 int kist_http_open(struct kist_http **out, const struct kist_http_settings *settings, struct kist_error *err)
@@ -333,7 +405,7 @@ static int explain(struct kist_http *h, CURLcode code, enum kist_http_fault *fau
     }
 }
 
-int kist_http_get(struct kist_http *h, const struct kist_http_request *request, struct kist_http_head *head,
+int kist_http_run(struct kist_http *h, const struct kist_http_request *request, struct kist_http_head *head,
                   enum kist_http_fault *fault, struct kist_error *err)
 {
     struct curl_slist *headers = NULL;
@@ -357,8 +429,8 @@ int kist_http_get(struct kist_http *h, const struct kist_http_request *request, 
             code = run(h);
             (void)curl_multi_remove_handle(h->multi, h->easy);
         }
-        kist_log(KIST_LOG_DEBUG, "GET %s://%s: status %d, result %d", request->url->https ? "https" : "http",
-                 request->url->name, head->status, (int)code);
+        kist_log(KIST_LOG_DEBUG, "%s %s://%s: status %d, result %d", method_name(request->method),
+                 request->url->https ? "https" : "http", request->url->name, head->status, (int)code);
         if (h->rc < 0) {
             *fault = h->passing ? KIST_HTTP_PASSING : KIST_HTTP_FINAL;
             rc = h->rc;
@@ -366,6 +438,6 @@ int kist_http_get(struct kist_http *h, const struct kist_http_request *request, 
             rc = explain(h, code, fault);
         }
     }
-    curl_slist_free_all(headers);
+    free_headers(headers);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/secret.h"
 #include "image/manifest.h"
 #include "registry/client.h"
 
@@ -68,9 +69,30 @@ void kist_registry_close(struct kist_registry *reg)
 {
     if (reg) {
         kist_http_close(reg->http);
-        free(reg->token);
+        free(reg->scope);
+        kist_secret_free(reg->authorization);
         free(reg);
     }
+}
+
+int kist_registry_require(struct kist_registry *reg, bool push, const char *from, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf scope = KIST_BUF_INIT(KIST_MAX_HEADER);
+    int rc = kist_buf_printf(&scope, err, "repository:%s:pull%s", reg->path, push ? ",push" : "");
+
+    if (rc == 0 && from) {
+        rc = kist_buf_printf(&scope, err, " repository:%s:pull", from);
+    }
+    if (rc == 0 && (!reg->scope || strcmp(reg->scope, kist_buf_text(&scope)) != 0)) {
+        reg->push = push;
+        free(reg->scope);
+        reg->scope = kist_buf_detach(&scope);
+        if (reg->authorization && kist_str_starts(reg->authorization, "Bearer ")) { /* which may allow less */
+            kist_secret_free(reg->authorization);
+            reg->authorization = NULL;
+        }
+    }
+    return rc;
 }
 
 /* A manifest on its way. */
@@ -123,26 +145,6 @@ static int check_digest(struct fetch *f, const char *tag_or_digest, struct kist_
     return 0;
 }
 
-static int fetch_manifest(struct kist_registry *reg, const struct kist_exchange *x, struct kist_error *err)
-{
-    for (unsigned failures = 1;; failures++) {
-        struct kist_attempt attempt;
-        int rc = kist_client_attempt(reg, x, &attempt, err);
-
-        if (rc == 0 || !attempt.again) {
-            return rc;
-        }
-        if (failures >= reg->tries) {
-            kist_client_give_up(failures, err);
-            return rc;
-        }
-        rc = kist_client_wait(reg, failures, &attempt, err);
-        if (rc < 0) {
-            return rc;
-        }
-    }
-}
-
 int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest,
                            struct kist_registry_document *doc, struct kist_error *err)
 {
@@ -155,6 +157,7 @@ int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest,
                               .begin = fetch_begin,
                               .body = fetch_body,
                               .arg = &fetch};
+    struct kist_attempt attempt;
     int rc;
 
     memset(doc, 0, sizeof(*doc));
@@ -163,7 +166,7 @@ int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest,
         !kist_str_format(what, sizeof(what), "'%s%s%s'", reg->name, digest ? "@" : ":", tag_or_digest)) {
         return kist_error_set(err, KIST_E_USAGE, "the tag is too long");
     }
-    rc = fetch_manifest(reg, &x, err);
+    rc = kist_client_exchange(reg, &x, &attempt, err);
     if (rc == 0) {
         rc = check_digest(&fetch, tag_or_digest, err);
     }

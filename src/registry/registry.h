@@ -35,6 +35,12 @@ int kist_registry_open(struct kist_registry **out, const struct kist_reference *
                        const struct kist_registry_options *options, struct kist_error *err) KIST_CHECKED;
 void kist_registry_close(struct kist_registry *reg);
 
+/*
+ * What tokens have to allow from now on: pulling from the repository, pushing to it, and pulling from another one of
+ * the same host (its path; NULL: none), whose blobs are to be mounted.
+ */
+int kist_registry_require(struct kist_registry *reg, bool push, const char *from, struct kist_error *err) KIST_CHECKED;
+
 struct kist_registry_document {
     struct kist_buf body;      /* byte for byte, at most KIST_MAX_MANIFEST */
     char media_type[128];      /* Content-Type, without parameters */
