@@ -76,25 +76,76 @@ static size_t find_twin(const struct kist_image_list *list, const struct kist_di
     return NONE;
 }
 
-/* The holder's name goes to another image: it stays without one, unless it has more names. */
-static void displace(struct kist_index *index, size_t holder)
+/* name, on this platform, is from now on what holder was: of no other image any more. */
+static int note_previous(struct kist_index *index, size_t holder, const struct kist_image *image, const char *name,
+                         struct kist_error *err)
 {
-    if (find_twin(&index->images, &index->images.v[holder].config, holder, false) != NONE) {
-        kist_index_remove(index, holder);
-    } else {
-        kist_index_unname(index, holder);
+    int rc = 0;
+
+    for (size_t i = 0; i < index->images.n && rc == 0; i++) {
+        struct kist_image *other = &index->images.v[i];
+
+        if (kist_platform_equal(&other->platform, &image->platform) && kist_image_previous_drop(other, name)) {
+            rc = kist_index_mark(index, i, err);
+        }
     }
+    if (rc == 0) {
+        rc = kist_image_previous_add(&index->images.v[holder], name, err);
+    }
+    return rc == 0 ? kist_index_mark(index, holder, err) : rc;
+}
+
+int kist_index_hand_over(struct kist_index *index, const struct kist_image *from, size_t to, struct kist_error *err)
+{
+    struct kist_image *image = &index->images.v[to];
+    int rc = kist_image_previous_add(image, from->previous, err);
+
+    image->pinned = image->pinned || from->pinned;
+    return rc == 0 ? kist_index_mark(index, to, err) : rc;
+}
+
+/* The holder's name goes to another image: it stays without one, unless it has more names. */
+static int displace(struct kist_index *index, size_t holder, const struct kist_image *image, struct kist_error *err)
+{
+    size_t twin = find_twin(&index->images, &index->images.v[holder].config, holder, false);
+    int rc = note_previous(index, holder, image, image->name, err);
+
+    if (rc == 0 && twin == NONE) {
+        kist_index_unname(index, holder);
+    } else if (rc == 0 && (rc = kist_index_hand_over(index, &index->images.v[holder], twin, err)) == 0) {
+        kist_index_remove(index, holder);
+    }
+    return rc;
+}
+
+/* The entry added last is of an image that may have been there: what was said of that holds on. */
+static int inherit(struct kist_index *index, struct kist_error *err)
+{
+    size_t last = index->images.n - 1, nameless;
+    const struct kist_image *image = &index->images.v[last];
+    size_t twin = find_twin(&index->images, &image->config, last, false);
+    int rc = 0;
+
+    if (twin != NONE && index->images.v[twin].pinned) {
+        index->images.v[last].pinned = true;
+        rc = kist_index_mark(index, last, err);
+    }
+    nameless = find_twin(&index->images, &image->config, last, true);
+    if (rc == 0 && nameless != NONE && (rc = kist_index_hand_over(index, &index->images.v[nameless], last, err)) == 0) {
+        kist_index_remove(index, nameless);
+    }
+    return rc;
 }
 
 int kist_index_put(struct kist_index *index, struct kist_image *image, enum kist_store_change *change,
                    struct kist_error *err)
 {
-    size_t holder = find_holder(&index->images, image), nameless;
-    int rc;
+    size_t holder = find_holder(&index->images, image);
+    int rc = 0;
 
     *change = KIST_STORE_DOWNLOADED;
     if (holder != NONE) {
-        const struct kist_image *old = &index->images.v[holder];
+        struct kist_image *old = &index->images.v[holder];
 
         if (!image->name || kist_digest_equal(&old->manifest.digest, &image->manifest.digest)) {
             *change = KIST_STORE_UNCHANGED;
@@ -102,21 +153,25 @@ int kist_index_put(struct kist_index *index, struct kist_image *image, enum kist
                 return 0;
             }
             image->pulled = old->pulled; /* only the registry's index around it is another */
+            image->pinned = old->pinned;
+            image->previous = old->previous;
+            old->previous = NULL;
             kist_index_remove(index, holder);
-        } else {
-            *change = KIST_STORE_UPDATED;
-            displace(index, holder);
+            rc = kist_index_add(index, image, err);
+            free(image->previous);
+            image->previous = NULL;
+            return rc == 0 ? 1 : rc;
         }
+        *change = KIST_STORE_UPDATED;
+        rc = displace(index, holder, image, err);
     }
-    rc = kist_index_add(index, image, err);
-    if (rc < 0) {
-        return rc;
+    if (rc == 0) {
+        rc = kist_index_add(index, image, err);
     }
-    nameless = find_twin(&index->images, &image->config, index->images.n - 1, true);
-    if (nameless != NONE) {
-        kist_index_remove(index, nameless);
+    if (rc == 0) {
+        rc = inherit(index, err);
     }
-    return 1;
+    return rc == 0 ? 1 : rc;
 }
 
 static int add_locked(struct kist_store *s, const struct kist_image_new *new, struct kist_image *image,

@@ -24,14 +24,12 @@ static void sort(struct kist_image_list *list)
     }
 }
 
-static uint64_t size_of(struct kist_store *s, struct port_dir *dir, const struct kist_digest *digest)
+uint64_t kist_store_size_of(struct kist_store *s, struct port_dir *dir, const struct kist_digest *digest)
 {
     char hex[KIST_DIGEST_HEX_MAX];
     struct port_stat st;
 
-    /* what is missing takes nothing; that it is missing is for others to say */
-    return port_dir_stat(dir, kist_digest_hex(hex, digest), &st, NULL) == 0 ? kist_store_rounded(s, st.size)
-                                                                            : 0;
+    return port_dir_stat(dir, kist_digest_hex(hex, digest), &st, NULL) == 0 ? kist_store_rounded(s, st.size) : 0;
 }
 
 /* One layer of one image. */
@@ -55,7 +53,7 @@ static int compare_uses(const void *a, const void *b)
  * ID. */
 static void count_layer(struct kist_store *s, struct use *uses, size_t n)
 {
-    uint64_t bytes = size_of(s, s->layers, uses[0].diff_id);
+    uint64_t bytes = kist_store_size_of(s, s->layers, uses[0].diff_id);
     bool shared = false;
 
     for (size_t i = 1; i < n && !shared; i++) {
@@ -114,7 +112,7 @@ int kist_store_images(struct kist_store *s, struct kist_image_list *list, struct
     for (size_t i = 0; i < list->n; i++) {
         struct kist_image *image = &list->v[i];
 
-        image->bytes = kist_store_rounded(s, image->manifest.size) + size_of(s, s->blobs, &image->config);
+        image->bytes = kist_store_rounded(s, image->manifest.size) + kist_store_size_of(s, s->blobs, &image->config);
     }
     rc = count_layers(s, list, err);
     if (rc < 0) {

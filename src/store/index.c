@@ -12,10 +12,13 @@
 #define NOTE_LAYERS "kist.layers"
 #define NOTE_CREATED "kist.created"
 #define NOTE_PULLED "kist.pulled"
+#define NOTE_PINNED "kist.pinned"
+#define NOTE_PREVIOUS "kist.previous"
 
 static void image_release(struct kist_image *image)
 {
     free(image->name);
+    free(image->previous);
     free(image->diff_ids);
 }
 
@@ -126,6 +129,15 @@ static int parse_time(int64_t *seconds, const cJSON *notes, const char *member, 
     return 0;
 }
 
+static int parse_marks(struct kist_image *image, const cJSON *notes, struct kist_error *err)
+{
+    const char *pinned = kist_json_string(notes, NOTE_PINNED), *previous = kist_json_string(notes, NOTE_PREVIOUS);
+
+    image->pinned = pinned && strcmp(pinned, "true") == 0;
+    image->previous = previous ? strdup(previous) : NULL;
+    return previous && !image->previous ? kist_error_nomem(err) : 0;
+}
+
 static int parse_image(struct kist_image *image, const cJSON *item, struct kist_error *err)
 {
     const cJSON *notes = kist_json_object(item, "annotations"),
@@ -148,7 +160,7 @@ static int parse_image(struct kist_image *image, const cJSON *item, struct kist_
         (rc = parse_digest(&image->source, notes, NOTE_SOURCE, err)) < 0 ||
         (rc = parse_time(&image->created, notes, NOTE_CREATED, err)) < 0 ||
         (rc = parse_time(&image->pulled, notes, NOTE_PULLED, err)) < 0 ||
-        (rc = parse_layers(image, notes, err)) < 0) {
+        (rc = parse_layers(image, notes, err)) < 0 || (rc = parse_marks(image, notes, err)) < 0) {
         return rc;
     }
     return parse_name(image, notes, err);
@@ -253,6 +265,19 @@ static int put_platform(cJSON *item, const struct kist_platform *p, struct kist_
     return p->variant[0] ? kist_json_put_string(platform, "variant", p->variant, err) : 0;
 }
 
+/* pinned and previous, and nothing for what is not. */
+static int put_marks(cJSON *notes, const struct kist_image *image, struct kist_error *err)
+{
+    int rc = 0;
+
+    cJSON_DeleteItemFromObjectCaseSensitive(notes, NOTE_PINNED);
+    cJSON_DeleteItemFromObjectCaseSensitive(notes, NOTE_PREVIOUS);
+    if (image->pinned) {
+        rc = kist_json_put_string(notes, NOTE_PINNED, "true", err);
+    }
+    return rc == 0 && image->previous ? kist_json_put_string(notes, NOTE_PREVIOUS, image->previous, err) : rc;
+}
+
 static int put_notes(cJSON *item, const struct kist_image *image, struct kist_error *err)
 {
     cJSON *notes = cJSON_CreateObject();
@@ -264,10 +289,11 @@ static int put_notes(cJSON *item, const struct kist_image *image, struct kist_er
     if (rc < 0 || (rc = put_digest(notes, NOTE_CONFIG, &image->config, err)) < 0 ||
         (rc = put_digest(notes, NOTE_SOURCE, &image->source, err)) < 0 ||
         (rc = put_layers(notes, image, err)) < 0 ||
-        (rc = put_time(notes, NOTE_CREATED, image->created, err)) < 0) {
+        (rc = put_time(notes, NOTE_CREATED, image->created, err)) < 0 ||
+        (rc = put_time(notes, NOTE_PULLED, image->pulled, err)) < 0) {
         return rc;
     }
-    return put_time(notes, NOTE_PULLED, image->pulled, err);
+    return put_marks(notes, image, err);
 }
 
 static int put_image(cJSON *item, const struct kist_image *image, struct kist_error *err)
@@ -289,8 +315,9 @@ static int image_copy(struct kist_image *to, const struct kist_image *from, stru
 
     *to = *from;
     to->name = from->name ? strdup(from->name) : NULL;
+    to->previous = from->previous ? strdup(from->previous) : NULL;
     to->diff_ids = bytes ? malloc(bytes) : NULL;
-    if ((from->name && !to->name) || (bytes && !to->diff_ids)) {
+    if ((from->name && !to->name) || (from->previous && !to->previous) || (bytes && !to->diff_ids)) {
         image_release(to);
         return kist_error_nomem(err);
     }
@@ -326,22 +353,32 @@ int kist_index_add(struct kist_index *index, const struct kist_image *image, str
     return rc;
 }
 
-struct kist_image kist_index_take(struct kist_index *index, size_t i)
+void kist_index_take(struct kist_index *index, const bool *chosen, struct kist_image_list *taken)
 {
     struct kist_image_list *list = &index->images;
-    struct kist_image image = list->v[i];
+    cJSON *item = index->manifests->child, *next;
+    size_t kept = 0;
 
-    cJSON_DeleteItemFromArray(index->manifests, (int)i);
-    list->n--;
-    memmove(&list->v[i], &list->v[i + 1], (list->n - i) * sizeof(*list->v));
-    return image;
+    for (size_t i = 0; i < list->n; i++, item = next) {
+        next = item->next;
+        if (chosen[i]) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(index->manifests, item));
+            taken->v[taken->n++] = list->v[i];
+        } else {
+            list->v[kept++] = list->v[i];
+        }
+    }
+    list->n = kept;
 }
 
 void kist_index_remove(struct kist_index *index, size_t i)
 {
-    struct kist_image image = kist_index_take(index, i);
+    struct kist_image_list *list = &index->images;
 
-    image_release(&image);
+    cJSON_DeleteItemFromArray(index->manifests, (int)i);
+    image_release(&list->v[i]);
+    list->n--;
+    memmove(&list->v[i], &list->v[i + 1], (list->n - i) * sizeof(*list->v));
 }
 
 void kist_index_unname(struct kist_index *index, size_t i)
@@ -351,4 +388,77 @@ void kist_index_unname(struct kist_index *index, size_t i)
     cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(item, "annotations"), NOTE_NAME);
     free(index->images.v[i].name);
     index->images.v[i].name = NULL;
+}
+
+int kist_index_mark(struct kist_index *index, size_t i, struct kist_error *err)
+{
+    cJSON *item = cJSON_GetArrayItem(index->manifests, (int)i);
+
+    return put_marks(cJSON_GetObjectItemCaseSensitive(item, "annotations"), &index->images.v[i], err);
+}
+
+/* ---- what an image is the previous one of ---- */
+
+/* Where name is among the names of list, or NULL. */
+static char *find_word(char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (char *p = list; p && *p != '\0'; p += strcspn(p, " "), p += *p == ' ') {
+        if (strcspn(p, " ") == len && strncmp(p, name, len) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+int kist_image_previous_add(struct kist_image *image, const char *names, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_STORE_INDEX);
+    char name[KIST_REFERENCE_TEXT_MAX], *whole;
+    int rc = image->previous ? kist_buf_puts(&text, image->previous, err) : 0;
+
+    for (size_t len; rc == 0 && names && *names != '\0'; names += len, names += *names == ' ') {
+        len = strcspn(names, " ");
+        if (kist_str_format(name, sizeof(name), "%.*s", (int)KIST_MIN(len, sizeof(name)), names) &&
+            !find_word(image->previous, name)) {
+            rc = kist_buf_printf(&text, err, "%s%s", text.len > 0 ? " " : "", name);
+        }
+    }
+    if (rc < 0 || text.len == 0) {
+        return rc;
+    }
+    whole = strdup(kist_buf_text(&text));
+    if (!whole) {
+        return kist_error_nomem(err);
+    }
+    free(image->previous);
+    image->previous = whole;
+    return 0;
+}
+
+bool kist_image_previous_of(const struct kist_image *image, const char *name)
+{
+    return find_word(image->previous, name) != NULL;
+}
+
+bool kist_image_previous_drop(struct kist_image *image, const char *name)
+{
+    char *word = find_word(image->previous, name), *rest;
+
+    if (!word) {
+        return false;
+    }
+    rest = word + strlen(name);
+    rest += *rest == ' ';
+    memmove(word, rest, strlen(rest) + 1);
+    rest = image->previous + strlen(image->previous);
+    if (rest > image->previous && rest[-1] == ' ') {
+        rest[-1] = '\0';
+    }
+    if (image->previous[0] == '\0') {
+        free(image->previous);
+        image->previous = NULL;
+    }
+    return true;
 }

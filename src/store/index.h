@@ -23,11 +23,22 @@ void kist_index_auto(struct kist_index *index);
 /* Appends a copy of image. */
 int kist_index_add(struct kist_index *index, const struct kist_image *image,
                    struct kist_error *err) KIST_CHECKED;
-/* Image i is no longer in the index; it is the caller's from here on. */
-struct kist_image kist_index_take(struct kist_index *index, size_t i);
+/* The images i with chosen[i] are in taken from here on, which has room for them, and no longer in the index. */
+void kist_index_take(struct kist_index *index, const bool *chosen, struct kist_image_list *taken);
 void kist_index_remove(struct kist_index *index, size_t i);
 /* Image i has no name from here on. */
 void kist_index_unname(struct kist_index *index, size_t i);
+/* The document says of image i what its pinned and previous say now. */
+int kist_index_mark(struct kist_index *index, size_t i, struct kist_error *err) KIST_CHECKED;
+
+/* Adds those of names, which are parted by blanks and may be NULL, to what image is the previous one of; it says so in the
+ * index after kist_index_mark. The second tells whether name is one of these, the last takes it out and tells whether it was. */
+int kist_image_previous_add(struct kist_image *image, const char *names, struct kist_error *err) KIST_CHECKED;
+bool kist_image_previous_of(const struct kist_image *image, const char *name);
+bool kist_image_previous_drop(struct kist_image *image, const char *name);
+/* Image to is pinned if from is, and the previous one of what from is (src/store/add.c). */
+int kist_index_hand_over(struct kist_index *index, const struct kist_image *from, size_t to,
+                         struct kist_error *err) KIST_CHECKED;
 
 /* The document of an empty store. */
 #define KIST_INDEX_EMPTY "{\"schemaVersion\":2,\"mediaType\":\"" KIST_MEDIA_OCI_INDEX "\",\"manifests\":[]}"

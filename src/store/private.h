@@ -19,6 +19,9 @@ struct kist_store {
 /* What a file of size bytes takes on flash. */
 uint64_t kist_store_rounded(const struct kist_store *s, uint64_t size);
 
+/* The same of the file that is named by digest; 0 where it is missing: that is for others to say. */
+uint64_t kist_store_size_of(struct kist_store *s, struct port_dir *dir, const struct kist_digest *digest);
+
 /*
  * The store's lock: exclusive to change index.json or delete files, shared to put files into tmp/. Waits for
  * as long as it is held elsewhere, saying so after a second. Release by port_file_discard, or
@@ -82,6 +85,10 @@ typedef void kist_store_freed_fn(void *arg, const struct kist_digest *digest, ui
 /* Adds all that image needs to set. */
 int kist_image_reaches(const struct kist_image *image, struct kist_digest_set *set,
                        struct kist_error *err) KIST_CHECKED;
+/* Adds what is kept whatever the index says: what live leases name, the images of containers, and of images that are not in
+ * the index also what they need. */
+int kist_store_held(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
+                    struct kist_error *err) KIST_CHECKED;
 /* Deletes blobs and layers that neither index, nor a live lease, nor a container reaches; tells freed (may be
  * NULL) of each. */
 int kist_store_sweep(struct kist_store *s, const struct kist_index *index, kist_store_freed_fn *freed,

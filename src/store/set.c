@@ -30,9 +30,17 @@ void kist_digest_set_seal(struct kist_digest_set *set)
     }
 }
 
+size_t kist_digest_set_find(const struct kist_digest_set *set, const struct kist_digest *digest)
+{
+    const struct kist_digest *found =
+        set->n > 0 ? bsearch(digest, set->v, set->n, sizeof(*set->v), compare) : NULL;
+
+    return found ? (size_t)(found - set->v) : SIZE_MAX;
+}
+
 bool kist_digest_set_has(const struct kist_digest_set *set, const struct kist_digest *digest)
 {
-    return set->n > 0 && bsearch(digest, set->v, set->n, sizeof(*set->v), compare) != NULL;
+    return kist_digest_set_find(set, digest) != SIZE_MAX;
 }
 
 void kist_digest_set_release(struct kist_digest_set *set)

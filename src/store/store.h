@@ -33,6 +33,8 @@ struct kist_image {
     struct kist_platform platform;
     int64_t created;            /* from the config, 0 unknown */
     int64_t pulled;             /* when this store got it */
+    bool pinned;                /* stays whatever is pruned: kist_store_image_pin */
+    char *previous;             /* names, parted by blanks, that went from this image to another the last time; or NULL */
     struct kist_digest *diff_ids;
     size_t layer_count;
     uint64_t bytes;             /* on flash: layer files and blobs */
@@ -97,6 +99,35 @@ struct kist_store_removed {
 int kist_store_image_remove(struct kist_store *s, const char *text, bool force, struct kist_store_removed *removed,
                             struct kist_error *err) KIST_CHECKED;
 void kist_store_removed_release(struct kist_store_removed *r);
+
+/* ---- making room ---- */
+
+struct kist_store_prune {
+    bool all;            /* also images that have names; otherwise only those without */
+    bool keep_previous;  /* the image that a name, while it is there, stood for before stays */
+    bool dry_run;        /* nothing changes */
+    uint64_t keep;       /* of each repository, so many images stay: those pulled last */
+    uint64_t need;       /* bytes: no more goes than it takes to free so many; 0: all goes that may */
+    uint64_t target_free; /* bytes: the same, until the filesystem has so many available; 0: all goes that may */
+    /* Whether image, all of whose entries are asked about, may go: 1 or 0, negative ends it. NULL: each may. */
+    int (*takes)(void *arg, const struct kist_image *image, struct kist_error *err);
+    void *arg;
+};
+
+/*
+ * Removes images, the one used longest ago first, by one change of index.json, and frees what nothing else needs. Never what is
+ * pinned, what a container uses, running or not, or what a living lease names. An image goes with all its names or not at all.
+ * removed tells what went, with dry_run what would, and has less than need in freed where there is no more. To be asked dry
+ * first by who has no use for less. kist_store_removed_release it in any case.
+ */
+int kist_store_prune(struct kist_store *s, const struct kist_store_prune *options, struct kist_store_removed *removed,
+                     struct kist_error *err) KIST_CHECKED;
+
+/*
+ * The image meant by text (kist_image_list_find) stays whatever is pruned, under whatever name, until it is unpinned.
+ * KIST_E_NOT_FOUND. What is so already is not written again.
+ */
+int kist_store_image_pin(struct kist_store *s, const char *text, bool pin, struct kist_error *err) KIST_CHECKED;
 
 /* Notes that the image was used now: the time of its manifest's blob, written at most once a day. */
 void kist_store_image_used(struct kist_store *s, const struct kist_digest *manifest);

@@ -44,18 +44,12 @@ static int container_reaches(struct kist_store *s, const struct kist_digest *ima
     return rc;
 }
 
-static int collect(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
-                   struct kist_error *err)
+int kist_store_held(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
+                    struct kist_error *err)
 {
     struct kist_container_refs refs = {.v = NULL};
-    int rc = 0;
+    int rc = kist_store_leases_collect(s, keep, err);
 
-    for (size_t i = 0; i < index->images.n && rc == 0; i++) {
-        rc = kist_image_reaches(&index->images.v[i], keep, err);
-    }
-    if (rc == 0) {
-        rc = kist_store_leases_collect(s, keep, err);
-    }
     if (rc == 0) {
         rc = kist_store_containers(s, &refs, err);
     }
@@ -65,9 +59,24 @@ static int collect(struct kist_store *s, const struct kist_index *index, struct 
         for (size_t k = 0; k < index->images.n && !named; k++) {
             named = kist_digest_equal(&index->images.v[k].config, &refs.v[i].image);
         }
-        rc = named ? 0 : container_reaches(s, &refs.v[i].image, keep, err);
+        rc = named ? kist_digest_set_add(keep, &refs.v[i].image, err)
+                   : container_reaches(s, &refs.v[i].image, keep, err);
     }
     kist_container_refs_release(&refs);
+    return rc;
+}
+
+static int collect(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
+                   struct kist_error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < index->images.n && rc == 0; i++) {
+        rc = kist_image_reaches(&index->images.v[i], keep, err);
+    }
+    if (rc == 0) {
+        rc = kist_store_held(s, index, keep, err);
+    }
     kist_digest_set_seal(keep);
     return rc;
 }

@@ -23,7 +23,8 @@ static int choose(const struct kist_image_list *list, const char *text, struct k
         const struct kist_image *image = &list->v[i];
 
         if (by_id ? image == found : image->name && strcmp(image->name, found->name) == 0) {
-            (*chosen)[(*count)++] = *image;
+            (*chosen)[*count] = *image;
+            (*chosen)[(*count)++].previous = NULL; /* stays with the entry */
         }
     }
     return 0;

@@ -9,6 +9,7 @@
 
 static const struct test_image app_old = {"docker.io/library/app:latest", "one", {1, 2, 3}},
                                app_new = {"docker.io/library/app:latest", "two", {1, 4}}, /* keeps the base */
+    app_newer = {"docker.io/library/app:latest", "three", {1, 3}},
     app_tag = {"docker.io/library/app:1", "one", {1, 2, 3}},
                                other = {"docker.io/library/other:latest", "other", {1, 5}};
 
@@ -205,6 +206,77 @@ static int run_tag_over(struct kist_error *err)
     return tag_image("app", "docker.io/library/other:latest", err);
 }
 
+/* ---- pruning ---- */
+
+static int prune(const struct kist_store_prune *options, struct kist_error *err)
+{
+    struct kist_store_removed removed;
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_prune(s, options, &removed, err);
+        kist_store_removed_release(&removed);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_prune(struct kist_error *err)
+{
+    return prune(&(struct kist_store_prune){.keep_previous = true}, err);
+}
+
+static int run_prune_all(struct kist_error *err)
+{
+    return prune(&(struct kist_store_prune){.all = true}, err);
+}
+
+static int pin_image(bool pin, struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_image_pin(s, "app", pin, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_pin(struct kist_error *err)
+{
+    return pin_image(true, err);
+}
+
+static int run_unpin(struct kist_error *err)
+{
+    return pin_image(false, err);
+}
+
+/* Two images that were replaced, the later of which stays, and another one. */
+static void prepare_replaced(void)
+{
+    struct kist_store *s = open_store(true);
+
+    put(s, &app_old);
+    put(s, &app_new);
+    put(s, &app_newer);
+    put(s, &other);
+    kist_store_close(s);
+}
+
+static void prepare_pinned(void)
+{
+    struct kist_error err = {.code = KIST_OK};
+    struct kist_store *s;
+
+    prepare_tagged();
+    s = open_store(false);
+    must(kist_store_image_pin(s, "app", true, &err), &err, "a pin");
+    kist_store_close(s);
+}
+
 /* ---- containers ---- */
 
 static int add_container(struct kist_store *s, const char *id, const char *name, bool ephemeral,
@@ -366,6 +438,10 @@ const struct command commands[] = {
      .prepare = prepare_tagged,
      .run = run_remove_id,
      .again = KIST_E_NOT_FOUND},
+    {.group = "prune", .name = "prune of replaced images", .prepare = prepare_replaced, .run = run_prune},
+    {.group = "prune", .name = "prune of all images", .prepare = prepare_pinned, .run = run_prune_all},
+    {.group = "prune", .name = "pin", .prepare = prepare_tagged, .run = run_pin},
+    {.group = "prune", .name = "unpin", .prepare = prepare_pinned, .run = run_unpin},
     {.group = "container",
      .name = "container add",
      .prepare = prepare_container,

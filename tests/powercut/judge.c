@@ -136,9 +136,10 @@ static int judge_images(struct kist_store *s, struct kist_buf *state, struct kis
     for (size_t i = 0; i < list.n && rc == 0; i++) {
         const struct kist_image *image = &list.v[i];
 
-        (void)snprintf(line, sizeof(line), "image %s %s %s %zu", image->name ? image->name : "<none>",
+        (void)snprintf(line, sizeof(line), "image %s %s %s %zu%s %s", image->name ? image->name : "<none>",
                        kist_digest_text(id, &image->config),
-                       kist_digest_text(manifest, &image->manifest.digest), image->layer_count);
+                       kist_digest_text(manifest, &image->manifest.digest), image->layer_count,
+                       image->pinned ? " pinned" : "", image->previous ? image->previous : "");
         rc = check_image(s, image, err);
         if (rc < 0) {
             return kist_error_wrap(err, "%s", line);
