@@ -180,7 +180,7 @@ int port_dir_stat(struct port_dir *dir, const char *name, struct port_stat *st, 
     *st = (struct port_stat){
         .type = node->type,
         .size = node->size,
-        .allocated = ((uint64_t)node->size + SIM_BLOCK - 1) / SIM_BLOCK * SIM_BLOCK,
+        .allocated = sim_allocated(at),
         .mtime = node->mtime,
         .mode = node->type == PORT_TYPE_DIRECTORY ? 0700 : 0600,
     };
@@ -198,6 +198,16 @@ int port_dir_space(struct port_dir *dir, struct port_space *space, struct kist_e
         .available = used < sim_disk.capacity ? sim_disk.capacity - used : 0,
         .block = SIM_BLOCK,
     };
+    return rc;
+}
+
+int port_dir_usage(struct port_dir *dir, const char *name, uint64_t *bytes, struct kist_error *err)
+{
+    struct sim_place place = place_of(dir, "count", name);
+    uint32_t node = name ? sim_find(&sim_disk.now, dir->node, name) : dir->node;
+    int rc = sim_enter(&place, SIM_READS, err);
+
+    *bytes = rc < 0 || node == SIM_NONE ? 0 : name ? sim_usage(node) : SIM_BLOCK;
     return rc;
 }
 

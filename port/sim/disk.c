@@ -182,24 +182,28 @@ void sim_apply(struct sim_state *state, const struct sim_op *op)
     }
 }
 
-static uint64_t used_below(uint32_t dir)
+uint64_t sim_allocated(uint32_t at)
 {
-    const struct sim_node *node = &sim_disk.now.nodes[dir];
-    uint64_t used = 0;
+    const struct sim_node *node = &sim_disk.now.nodes[at];
+
+    return node->type == PORT_TYPE_DIRECTORY ? SIM_BLOCK
+                                             : ((uint64_t)node->size + SIM_BLOCK - 1) / SIM_BLOCK * SIM_BLOCK;
+}
+
+uint64_t sim_usage(uint32_t at)
+{
+    const struct sim_node *node = &sim_disk.now.nodes[at];
+    uint64_t used = sim_allocated(at);
 
     for (size_t i = 0; i < node->entry_count; i++) {
-        const struct sim_node *child = &sim_disk.now.nodes[node->entries[i].node];
-
-        used += child->type == PORT_TYPE_DIRECTORY
-                    ? SIM_BLOCK + used_below(node->entries[i].node)
-                    : ((uint64_t)child->size + SIM_BLOCK - 1) / SIM_BLOCK * SIM_BLOCK;
+        used += sim_usage(node->entries[i].node);
     }
     return used;
 }
 
 uint64_t sim_used(void)
 {
-    return used_below(0);
+    return sim_usage(0) - SIM_BLOCK;
 }
 
 /* ---- pending operations ---- */

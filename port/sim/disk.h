@@ -76,7 +76,10 @@ uint32_t sim_node_new(enum port_type type);
 uint32_t sim_find(const struct sim_state *state, uint32_t dir, const char *name);
 /* The node at an absolute path. */
 uint32_t sim_walk(const struct sim_state *state, const char *path);
-/* Bytes taken by all that has a name, in whole blocks. */
+/* Bytes taken by one node, and by it and all below it, in whole blocks. */
+uint64_t sim_allocated(uint32_t at);
+uint64_t sim_usage(uint32_t at);
+/* Bytes taken by all that has a name. */
 uint64_t sim_used(void);
 
 /* Carries op out, and notes it as pending. Takes nothing over. */

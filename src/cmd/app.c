@@ -45,8 +45,12 @@ bool kist_app_stopped(void *unused)
 
 int kist_app_store(struct kist_app *app, bool create, struct kist_store **store, struct kist_error *err)
 {
+    struct kist_store_limits limits;
     int rc = app->store ? 0 : kist_store_open(&app->store, app->settings.root, create, err);
 
+    if (rc == 0 && (rc = kist_settings_limits(&app->settings, &limits, err)) == 0) {
+        kist_store_limit(app->store, &limits);
+    }
     *store = app->store;
     return rc;
 }

@@ -28,6 +28,8 @@ const struct kist_setting kist_settings_table[] = {
     ROW("layer.compression", "layer-compression", 0, TEXT, compression, "NAME", "zstd or gzip, for new layers"),
     ROW("layer.level", "layer-level", 0, NUMBER, compression_level, "N", "Compression level, 0 the default"),
     ROW("layer.workers", "layer-workers", 0, NUMBER, workers, "N", "Threads that compress, beside each job's own"),
+    ROW("store.quota", "store-quota", 0, TEXT, quota, "SIZE|N%", "The most the store may take"),
+    ROW("store.reserve", "store-reserve", 0, TEXT, reserve, "SIZE|N%", "Free space always left to others"),
     ROW("tls.ca", "tls-ca", 0, TEXT, tls_ca, "FILE", "Certificates to trust (PEM), instead of the system's"),
     ROW("registry.insecure", "registry-insecure", 0, LIST, insecure, "HOST[:PORT]",
         "Registry that may use plain HTTP or an unknown certificate"),
@@ -281,8 +283,36 @@ static int check_times(const struct kist_settings *s, struct kist_error *err)
     return 0;
 }
 
+static int parse_amount(struct kist_store_amount *amount, const char *text, const char *what, struct kist_error *err)
+{
+    char number[8];
+    size_t len = text ? strlen(text) : 0;
+    bool good = true;
+
+    *amount = (struct kist_store_amount){.percent = len > 0 && text[len - 1] == '%'};
+    if (amount->percent) {
+        good = kist_str_format(number, sizeof(number), "%.*s", (int)KIST_MIN(len - 1, sizeof(number)), text) &&
+               kist_str_u64(number, 100, &amount->value);
+    } else if (text) {
+        good = kist_str_bytes(text, &amount->value);
+    }
+    return good ? 0
+                : kist_error_set(err, KIST_E_USAGE, "%s: '%.60s' is neither a size like 256MiB nor a share like 50%%", what,
+                                 text);
+}
+
+int kist_settings_limits(const struct kist_settings *s, struct kist_store_limits *limits, struct kist_error *err)
+{
+    int rc = parse_amount(&limits->quota, s->quota, "store.quota", err);
+
+    return rc < 0 ? rc : parse_amount(&limits->reserve, s->reserve, "store.reserve", err);
+}
+
 int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
 {
+    struct kist_store_limits limits;
+    int rc;
+
     if (s->root[0] != '/') {
         return kist_error_set(err, KIST_E_USAGE, "root '%s' is not an absolute path", s->root);
     }
@@ -305,5 +335,6 @@ int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
     if (s->mem < (1U << 20)) {
         return kist_error_set(err, KIST_E_USAGE, "mem must be at least 1MiB");
     }
-    return check_times(s, err);
+    rc = kist_settings_limits(s, &limits, err);
+    return rc < 0 ? rc : check_times(s, err);
 }

@@ -6,6 +6,7 @@
 #define KIST_CMD_SETTINGS_H
 
 #include "cmd/option.h"
+#include "store/quota.h"
 
 struct kist_settings {
     const char *config;        /* --config */
@@ -17,6 +18,7 @@ struct kist_settings {
     const char *compression;   /* "zstd" or "gzip" */
     uint64_t compression_level;
     uint64_t workers;
+    const char *quota, *reserve; /* NULL: none */
     const char *tls_ca;
     struct kist_strv insecure; /* registries */
     uint64_t tries;
@@ -50,6 +52,8 @@ int kist_settings_parse(struct kist_settings *s, const char *text, const char *n
 /* KIST_A_B for each key a.b; lookup is getenv or a test's. */
 int kist_settings_environment(struct kist_settings *s, const char *(*lookup)(const char *name), struct kist_error *err)
     KIST_CHECKED;
+/* store.quota and store.reserve. KIST_E_USAGE. */
+int kist_settings_limits(const struct kist_settings *s, struct kist_store_limits *limits, struct kist_error *err) KIST_CHECKED;
 /* Values that only make sense together or within bounds. */
 int kist_settings_check(const struct kist_settings *s, struct kist_error *err) KIST_CHECKED;
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "container/engine.h"
 #include "port/clock.h"
+#include "store/quota.h"
 
 #define FIXED "container.json"
 #define STATE "state.json"
@@ -14,8 +15,7 @@ static int write_json(const struct kist_engine *e, struct port_dir *dir, const c
                       bool durable, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONFIG);
-    struct port_file *file;
-    int rc = kist_json_print(root, false, &text, err), closed;
+    int rc = kist_json_print(root, false, &text, err);
 
     if (rc < 0) {
         return rc;
@@ -23,13 +23,7 @@ static int write_json(const struct kist_engine *e, struct port_dir *dir, const c
     if (durable) {
         return kist_store_write_file(e->store, dir, name, text.data, text.len, err);
     }
-    rc = port_file_create(&file, dir, name, true, err);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = port_file_append(file, text.data, text.len, err);
-    closed = port_file_close(file, rc < 0 ? NULL : err);
-    return rc < 0 ? rc : closed;
+    return kist_store_write_loose(e->store, dir, name, text.data, text.len, err);
 }
 
 static int read_json(struct port_dir *dir, const char *name, cJSON **root, struct kist_error *err)

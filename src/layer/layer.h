@@ -18,6 +18,10 @@ struct kist_layer_options {
     uint32_t max_inodes; /* 0: KIST_MAX_LAYER_INODES */
     uint64_t max_names;  /* bytes of names, link targets, xattrs and block lists; 0: KIST_MAX_LAYER_NAMES */
     uint64_t max_bytes;  /* of the layer file; 0: no limit. KIST_E_NO_SPACE before the byte past it is written */
+    /* Asked, in the caller's thread, when the file has to pass max_bytes to hold need: sets *max to that or more, or fails.
+     * NULL: nobody is. */
+    int (*more)(void *arg, uint64_t need, uint64_t *max, struct kist_error *err);
+    void *more_arg;
 };
 
 /* What a written or opened layer file holds. */

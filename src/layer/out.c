@@ -31,13 +31,25 @@ int kist_out_flush(struct kist_out *o, struct kist_error *err)
     return used > 0 ? port_file_append(o->file, o->buffer, used, err) : 0;
 }
 
+static bool past(const struct kist_out *o, size_t len)
+{
+    return o->max > 0 && (len > o->max || o->position > o->max - len);
+}
+
 int kist_out_write(struct kist_out *o, const void *data, size_t len, struct kist_error *err)
 {
-    if (o->max > 0 && (len > o->max || o->position > o->max - len)) {
-        return kist_error_set(err, KIST_E_NO_SPACE, "the layer needs more than %" PRIu64 " bytes", o->max);
-    }
     if (len == 0) {
         return 0;
+    }
+    if (past(o, len) && o->more) {
+        int rc = o->more(o->more_arg, o->position + len, &o->max, err);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (past(o, len)) {
+        return kist_error_set(err, KIST_E_NO_SPACE, "the layer needs more than %" PRIu64 " bytes", o->max);
     }
     kist_sha256_update(&o->hash, data, len);
     o->position += len;

@@ -11,6 +11,8 @@ struct kist_out {
     struct port_file *file;
     uint64_t position;       /* where the next byte goes */
     uint64_t max;            /* bytes of the file; 0: no limit */
+    int (*more)(void *arg, uint64_t need, uint64_t *max, struct kist_error *err); /* as in kist_layer_options */
+    void *more_arg;
     struct kist_sha256 hash; /* of what was written since kist_out_hash_start */
     unsigned char *buffer;
     size_t used;

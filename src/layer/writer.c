@@ -110,6 +110,8 @@ static int open_parts(struct kist_layer_writer *w, struct port_file *file, const
     uint16_t root_id;
     int rc = kist_out_init(&w->out, file, o->max_bytes, err);
 
+    w->out.more = o->more;
+    w->out.more_arg = o->more_arg;
     if (rc == 0) {
         rc = kist_out_write(&w->out, later, sizeof(later), err);
         kist_out_hash_start(&w->out);

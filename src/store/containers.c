@@ -249,6 +249,7 @@ int kist_store_container_add(struct kist_store *s, const struct kist_container_r
     }
     if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = check_image(s, &ref->image, err)) < 0 ||
         (rc = check_free(s, ref, err)) < 0 || (rc = sweep_one(s, ref->id, err)) < 0 ||
+        (rc = kist_store_fits(s, kist_store_cost(s, REF_MAX) + s->block, err)) < 0 ||
         (rc = make_room(s, ref, err)) < 0) {
         return rc;
     }

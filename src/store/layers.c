@@ -3,12 +3,15 @@
 #include "base/log.h"
 #include "private.h"
 
+#define STEP (1U << 20) /* bytes of room taken at a time */
 #define STOP_MS 200 /* how late a stop may be noticed */
 
 struct kist_store_layer_tx {
     struct kist_store *store;
     struct port_file *file; /* partial/<hex>, locked */
     char hex[KIST_DIGEST_HEX_MAX];
+    struct kist_store_room *room; /* what the file may take, once it is written with kist_store_layer_writer */
+    uint64_t max;                 /* the caller's own limit of bytes, 0 none */
 };
 
 static int find_layer(struct kist_store *s, const char *hex, struct kist_error *err)
@@ -133,11 +136,53 @@ struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx)
     return tx->file;
 }
 
+/* The file grows by steps that make asking rare, and give away little where room is scarce. */
+static int more_room(void *arg, uint64_t need, uint64_t *max, struct kist_error *err)
+{
+    struct kist_store_layer_tx *tx = arg;
+    struct kist_store *s = tx->store;
+    int rc;
+
+    if (tx->max > 0 && need > tx->max) {
+        return 0; /* the writer says so */
+    }
+    rc = kist_store_room_grow(tx->room, kist_store_cost(s, need) - kist_store_cost(s, *max), STEP + need / 8, err);
+    if (rc == 0) {
+        *max = kist_store_room_bytes(tx->room);
+        *max = tx->max > 0 ? KIST_MIN(*max, tx->max) : *max;
+    }
+    return rc;
+}
+
+int kist_store_layer_writer(struct kist_store_layer_tx *tx, const struct kist_layer_options *options, uint64_t expected,
+                            struct kist_store_room *from, struct kist_layer_writer **out, struct kist_error *err)
+{
+    struct kist_layer_options limited = *options;
+    uint64_t room;
+    int rc;
+
+    kist_store_room_free(tx->room);
+    rc = kist_store_room_take(tx->store, "partial", tx->hex, kist_store_cost(tx->store, expected), from, &tx->room, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (tx->room) {
+        room = kist_store_room_bytes(tx->room);
+        tx->max = options->max_bytes;
+        limited.max_bytes = tx->max > 0 ? KIST_MIN(tx->max, room) : room;
+        limited.more = more_room;
+        limited.more_arg = tx;
+    }
+    return kist_layer_writer_new(out, tx->file, &limited, err);
+}
+
 int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *err)
 {
     struct kist_store *s = tx->store;
     int rc = port_file_sync(tx->file, err), closed;
 
+    kist_store_room_free(tx->room); /* all is written, and counts by itself */
+    tx->room = NULL;
     if (rc == 0) {
         rc = port_dir_rename(s->partial, tx->hex, s->layers, tx->hex, err);
     }
@@ -157,6 +202,7 @@ void kist_store_layer_abort(struct kist_store_layer_tx *tx)
     if (tx) {
         (void)!port_dir_unlink(tx->store->partial, tx->hex, NULL);
         port_file_discard(tx->file);
+        kist_store_room_free(tx->room);
         free(tx);
     }
 }

@@ -3,6 +3,7 @@
 #define KIST_STORE_PRIVATE_H
 
 #include "store/index.h"
+#include "store/quota.h"
 #include "store/set.h"
 #include "store/store.h"
 
@@ -12,6 +13,7 @@
 struct kist_store {
     struct port_dir *root, *blobs, *layers, *partial, *containers, *tmp;
     uint32_t block; /* the filesystem's unit: what a file takes is a multiple of it */
+    struct kist_store_limits limits;
     bool (*stop)(void *arg); /* kist_store_stop_on */
     void *stop_arg;
 };
@@ -102,6 +104,19 @@ void kist_store_sweep_opening(struct kist_store *s);
 /* Deletes directories in containers/ that never got a reference, or lost it to a power cut. The caller holds
  * the lock. */
 int kist_store_containers_sweep(struct kist_store *s, struct kist_error *err) KIST_CHECKED;
+
+/* ---- the limit ---- */
+
+/* There is one besides the disk. */
+bool kist_store_limited(const struct kist_store *s);
+/* Bytes of a file that costs no more than that. */
+uint64_t kist_store_cost_inverse(const struct kist_store *s, uint64_t bytes);
+/* What is kept free for the rewrite of index.json. */
+uint64_t kist_store_headroom(struct kist_store *s);
+/* Bytes that rooms of the living hold and their places do not take yet. The caller holds the lock. */
+int kist_store_rooms(struct kist_store *s, uint64_t *promised, struct kist_error *err) KIST_CHECKED;
+/* Sets KIST_E_NO_SPACE: "needs <bytes><more>, ...". */
+int kist_store_no_room(const struct kist_store_space *space, uint64_t bytes, const char *more, struct kist_error *err);
 
 /* ---- finding ---- */
 

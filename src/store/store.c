@@ -101,11 +101,24 @@ int kist_store_temp_name(char name[KIST_STORE_NAME_MAX], const char *prefix, str
                : kist_error_set(err, KIST_E_FAIL, "a name with '%s' is too long", prefix);
 }
 
-static int fill_file(struct port_file *f, const void *data, size_t len, struct kist_error *err)
+/* What takes the place of something as large may use what is kept for that: afterwards all is as it was. */
+static int check_room(struct kist_store *s, struct port_dir *dir, const char *name, size_t len, struct kist_error *err)
+{
+    uint64_t cost = kist_store_cost(s, len);
+    struct port_stat st;
+
+    if (cost <= kist_store_headroom(s) && port_dir_stat(dir, name, &st, NULL) == 0 && st.type == PORT_TYPE_FILE &&
+        kist_store_rounded(s, len) <= st.allocated) {
+        return 0;
+    }
+    return kist_store_fits(s, cost, err);
+}
+
+static int fill_file(struct port_file *f, const void *data, size_t len, bool sync, struct kist_error *err)
 {
     int rc = port_file_append(f, data, len, err), closed;
 
-    if (rc == 0) {
+    if (rc == 0 && sync) {
         rc = port_file_sync(f, err);
     }
     closed = port_file_close(f, rc < 0 ? NULL : err);
@@ -119,11 +132,14 @@ int kist_store_write_locked(struct kist_store *s, struct port_dir *dir, const ch
     struct port_file *f;
     int rc;
 
+    if ((rc = check_room(s, dir, name, len, err)) < 0) {
+        return kist_error_wrap(err, "cannot write '%s/%s'", port_dir_path(dir), name);
+    }
     if ((rc = kist_store_temp_name(temp, "", err)) < 0 ||
         (rc = port_file_create(&f, s->tmp, temp, false, err)) < 0) {
         return rc;
     }
-    rc = fill_file(f, data, len, err);
+    rc = fill_file(f, data, len, true, err);
     if (rc == 0) {
         rc = port_dir_rename(s->tmp, temp, dir, name, err);
     }
@@ -138,9 +154,23 @@ int kist_store_write_file(struct kist_store *s, struct port_dir *dir, const char
                           size_t len, struct kist_error *err)
 {
     KIST_AUTO(store_lock) struct port_file *lock = NULL;
-    int rc = kist_store_lock(s, false, &lock, err);
+    int rc = kist_store_lock(s, kist_store_limited(s), &lock, err);
 
     return rc < 0 ? rc : kist_store_write_locked(s, dir, name, data, len, err);
+}
+
+int kist_store_write_loose(struct kist_store *s, struct port_dir *dir, const char *name, const void *data, size_t len,
+                           struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    struct port_file *f;
+    int rc = 0;
+
+    if ((kist_store_limited(s) && (rc = kist_store_lock(s, true, &lock, err)) < 0) ||
+        (rc = check_room(s, dir, name, len, err)) < 0 || (rc = port_file_create(&f, dir, name, true, err)) < 0) {
+        return rc;
+    }
+    return fill_file(f, data, len, false, err);
 }
 
 /* ---- the index on disk ---- */
@@ -305,7 +335,8 @@ static int open_store(struct kist_store *s, const char *root, bool create, struc
     struct port_space space;
     int rc = port_dir_open(&s->root, root, create, err);
 
-    if (rc == 0) {
+    if (rc == 0 && (rc = port_dir_space(s->root, &space, err)) == 0) {
+        s->block = space.block;
         rc = check_format(s, err);
         if (rc == KIST_E_NOT_FOUND && create) {
             rc = make_store(s, err);
@@ -316,11 +347,7 @@ static int open_store(struct kist_store *s, const char *root, bool create, struc
     if (rc == KIST_E_NOT_FOUND) {
         return kist_error_set(err, KIST_E_NOT_FOUND, "no store at '%s'", root);
     }
-    if (rc < 0 || (rc = check_owner(s, err)) < 0 || (rc = port_dir_space(s->root, &space, err)) < 0) {
-        return rc;
-    }
-    s->block = space.block;
-    return 0;
+    return rc < 0 ? rc : check_owner(s, err);
 }
 
 int kist_store_open(struct kist_store **out, const char *root, bool create, struct kist_error *err)

@@ -41,14 +41,14 @@ static uint64_t unpack_limit(uint64_t compressed)
     return compressed * KIST_MAX_UNPACK_RATIO + KIST_MAX_UNPACK_SLACK;
 }
 
-static int pipeline_open(struct pipeline *p, struct kist_layer_pull *pull, struct port_file *file,
+static int pipeline_open(struct pipeline *p, struct kist_layer_pull *pull, struct kist_store_layer_tx *tx,
                          struct kist_error *err)
 {
     uint64_t limit = unpack_limit(pull->layer->blob.size);
     int rc;
 
     *p = (struct pipeline){.count = {&count_ops}, .pull = pull};
-    rc = kist_layer_writer_new(&p->writer, file, pull->options, err);
+    rc = kist_store_layer_writer(tx, pull->options, pull->expected, pull->room, &p->writer, err);
     if (rc < 0) {
         return rc;
     }
@@ -120,7 +120,7 @@ int kist_layer_pull(struct kist_layer_pull *pull, struct kist_error *err)
     if (rc < 0) {
         goto done;
     }
-    rc = pipeline_open(&p, pull, kist_store_layer_file(tx), err);
+    rc = pipeline_open(&p, pull, tx, err);
     if (rc == 0) {
         rc = fetch(pull, &p, &info, err);
     }
@@ -133,7 +133,8 @@ int kist_layer_pull(struct kist_layer_pull *pull, struct kist_error *err)
     pull->kept = rc == 0 ? info.file_bytes : 0;
 done:
     if (rc < 0) {
-        (void)kist_error_wrap(err, "layer '%s'", kist_digest_text(text, &pull->layer->blob.digest));
+        (void)kist_error_wrap(err, rc == KIST_E_NO_SPACE ? "cannot store layer '%s'" : "layer '%s'",
+                              kist_digest_text(text, &pull->layer->blob.digest));
     }
     return rc;
 }

@@ -9,6 +9,8 @@ struct kist_layer_pull {
     struct kist_registry *registry;
     const struct kist_layer_options *options;
     const struct kist_pull_layer *layer;
+    uint64_t expected;            /* bytes of the layer file, about */
+    struct kist_store_room *room; /* what the pull holds for its layers; NULL: nothing */
     /* Told each time compressed bytes arrived: how many. */
     void (*arrived)(void *arg, size_t len);
     void *arg;

@@ -18,6 +18,7 @@ struct pull {
     const struct kist_pull_options *options;
     struct kist_registry_options registry_options; /* the caller's, with our stop */
     struct kist_pull_plan *plan;
+    struct kist_store_room *room; /* for what is about to be kept */
     pthread_mutex_t lock;
     size_t next; /* the first layer no job has taken */
     bool failed;
@@ -159,6 +160,8 @@ static void *run_job(void *arg)
             .store = p->store,
             .options = &p->options->layer,
             .layer = &p->plan->layers[job->layer],
+            .expected = estimate(&p->plan->layers[job->layer]),
+            .room = p->room,
             .arrived = arrived,
             .arg = job,
         };

@@ -4,7 +4,7 @@
 
 #include "layer/layer.h"
 #include "registry/registry.h"
-#include "store/store.h"
+#include "store/quota.h"
 
 enum kist_layer_state {
     KIST_PULL_WAITING,

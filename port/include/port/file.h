@@ -45,6 +45,11 @@ int port_dir_list(struct port_dir *dir, int (*each)(void *arg, const char *name,
 /* KIST_E_NOT_FOUND without touching *st when there is no such name. */
 int port_dir_stat(struct port_dir *dir, const char *name, struct port_stat *st, struct kist_error *err) KIST_CHECKED;
 int port_dir_space(struct port_dir *dir, struct port_space *space, struct kist_error *err) KIST_CHECKED;
+/*
+ * Bytes the filesystem gave to name and all below it, as du -x counts: directories too, a file with several names once, and no other
+ * filesystem. Nothing there is 0 bytes. name NULL: only dir itself. What changes meanwhile is counted as it is met.
+ */
+int port_dir_usage(struct port_dir *dir, const char *name, uint64_t *bytes, struct kist_error *err) KIST_CHECKED;
 /* Moves a name, replacing the target (atomically). */
 int port_dir_rename(struct port_dir *from, const char *name, struct port_dir *to, const char *new_name,
                     struct kist_error *err) KIST_CHECKED;
