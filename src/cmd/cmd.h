@@ -68,4 +68,6 @@ extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspec
     kist_cmd_version, kist_cmd_help,
     kist_cmd_tag;
 
+extern const struct kist_command kist_cmd_save, kist_cmd_load, kist_cmd_import, kist_cmd_preload, kist_cmd_inventory;
+
 #endif

@@ -3,6 +3,8 @@
 const struct kist_command *const kist_commands[] = {
     &kist_cmd_pull,
     &kist_cmd_tag,
+    &kist_cmd_save,
+    &kist_cmd_inventory,
     &kist_cmd_images, &kist_cmd_rmi,   &kist_cmd_inspect, &kist_cmd_image_inspect, &kist_cmd_run,
     &kist_cmd_create, &kist_cmd_start, &kist_cmd_ps, &kist_cmd_rm, &kist_cmd_info, &kist_cmd_version, &kist_cmd_help, NULL,
 };
@@ -10,6 +12,7 @@ const struct kist_command *const kist_commands[] = {
 const struct kist_command_alias kist_command_aliases[] = {
     {"image pull", &kist_cmd_pull},       {"image ls", &kist_cmd_images},       {"image list", &kist_cmd_images},
     {"image tag", &kist_cmd_tag},
+    {"image save", &kist_cmd_save},
     {"image rm", &kist_cmd_rmi},          {"image remove", &kist_cmd_rmi},      {"container run", &kist_cmd_run},
     {"container create", &kist_cmd_create}, {"container start", &kist_cmd_start}, {"container ls", &kist_cmd_ps},
     {"container list", &kist_cmd_ps},     {"container ps", &kist_cmd_ps},       {"container rm", &kist_cmd_rm},
