@@ -5,9 +5,8 @@
 #ifndef KIST_CODEC_DECODE_H
 #define KIST_CODEC_DECODE_H
 
+#include "codec/encoding.h"
 #include "codec/stream.h"
-
-enum kist_encoding { KIST_ENCODING_NONE, KIST_ENCODING_GZIP, KIST_ENCODING_ZSTD };
 
 struct kist_decoder;
 

@@ -1,189 +1,49 @@
 #include "layer/blocks.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/log.h"
+#include "codec/ordered.h"
 
 #define HELD_MAX 3
 #define WORKER_BLOCKS 2
-#define WORKERS_MAX 16
-#define POOL_MAX (HELD_MAX + WORKER_BLOCKS * WORKERS_MAX)
-#define WORKER_STACK (256U << 10)
-
-struct worker {
-    struct kist_blocks *blocks;
-    struct kist_compressor *compressor;
-    pthread_t thread;
-};
 
 struct kist_blocks {
     struct kist_out *out;
-    struct kist_compressor *compressor;
-    struct kist_block pool[POOL_MAX];
-    struct kist_block *spare[POOL_MAX];
-    unsigned pooled, spares;
+    struct kist_ordered *ordered;
+    enum kist_squashfs_compressor compressor;
+    int level;
+    struct kist_block pool[KIST_ORDERED_ITEMS_MAX];
+    unsigned pooled;
     unsigned char *packed; /* without workers, all blocks share one */
-    struct worker workers[WORKERS_MAX];
-    unsigned workers_count;
-    /* Under lock: submitted are ring[head ... tail), of which those before next were begun. */
-    pthread_mutex_t lock;
-    pthread_cond_t work, done;
-    struct kist_block *ring[POOL_MAX];
-    unsigned head, next, tail; /* grow for ever, modulo pooled */
-    bool stop;
 };
 
+static int tool_new(void *arg, void **tool, struct kist_error *err)
+{
+    const struct kist_blocks *b = arg;
+    struct kist_compressor *c = NULL;
+    int rc = kist_compressor_new(&c, b->compressor, b->level, err);
+
+    *tool = c;
+    return rc;
+}
+
+static void tool_free(void *tool)
+{
+    kist_compressor_free(tool);
+}
+
 /* Without a struct kist_error for each block: what can go wrong here needs no more than its code. */
-static void pack(struct kist_compressor *c, struct kist_block *block)
+static void pack(void *tool, void *item)
 {
-    block->rc = kist_compressor_pack(c, block->data, block->len, block->packed, &block->packed_len, NULL);
+    struct kist_block *block = item;
+
+    block->rc = kist_compressor_pack(tool, block->data, block->len, block->packed, &block->packed_len, NULL);
 }
 
-static void *worker_run(void *arg)
+static int append(void *arg, void *item, struct kist_error *err)
 {
-    struct worker *w = arg;
-    struct kist_blocks *b = w->blocks;
-
-    (void)pthread_mutex_lock(&b->lock);
-    for (;;) {
-        struct kist_block *block;
-
-        while (!b->stop && b->next == b->tail) {
-            (void)pthread_cond_wait(&b->work, &b->lock);
-        }
-        if (b->stop) {
-            break;
-        }
-        block = b->ring[b->next++ % b->pooled];
-        (void)pthread_mutex_unlock(&b->lock);
-        pack(w->compressor, block);
-        (void)pthread_mutex_lock(&b->lock);
-        block->ready = true;
-        (void)pthread_cond_signal(&b->done);
-    }
-    (void)pthread_mutex_unlock(&b->lock);
-    return NULL;
-}
-
-static int block_open(struct kist_block *block, unsigned char *packed, struct kist_error *err)
-{
-    block->data = malloc(KIST_LAYER_BLOCK_SIZE);
-    block->packed = packed ? packed : malloc(KIST_LAYER_BLOCK_SIZE);
-    return block->data && block->packed ? 0 : kist_error_nomem(err);
-}
-
-static int pool_open(struct kist_blocks *b, unsigned workers, struct kist_error *err)
-{
-    unsigned count = HELD_MAX + WORKER_BLOCKS * workers;
-
-    if (workers == 0) {
-        b->packed = malloc(KIST_LAYER_BLOCK_SIZE);
-        if (!b->packed) {
-            return kist_error_nomem(err);
-        }
-    }
-    for (unsigned i = 0; i < count; i++) {
-        int rc = block_open(&b->pool[b->pooled++], b->packed, err);
-
-        if (rc < 0) {
-            return rc;
-        }
-        b->spare[b->spares++] = &b->pool[i];
-    }
-    return 0;
-}
-
-static int worker_start(struct kist_blocks *b, enum kist_squashfs_compressor id, int level,
-                        struct kist_error *err)
-{
-    struct worker *w = &b->workers[b->workers_count];
-    pthread_attr_t attr;
-    int rc;
-
-    w->blocks = b;
-    rc = kist_compressor_new(&w->compressor, id, level, err);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = pthread_attr_init(&attr);
-    if (rc == 0) {
-        (void)pthread_attr_setstacksize(&attr, WORKER_STACK);
-        rc = pthread_create(&w->thread, &attr, worker_run, w);
-        (void)pthread_attr_destroy(&attr);
-    }
-    if (rc != 0) {
-        kist_compressor_free(w->compressor);
-        return kist_error_sys(err, KIST_E_FAIL, rc, "cannot start a thread");
-    }
-    b->workers_count++;
-    return 0;
-}
-
-int kist_blocks_new(struct kist_blocks **blocks, struct kist_out *out, enum kist_squashfs_compressor id,
-                    int level, unsigned workers, struct kist_error *err)
-{
-    struct kist_blocks *b = calloc(1, sizeof(*b));
-    int rc;
-
-    if (!b) {
-        return kist_error_nomem(err);
-    }
-    workers = KIST_MIN(workers, WORKERS_MAX);
-    b->out = out;
-    (void)pthread_mutex_init(&b->lock, NULL);
-    (void)pthread_cond_init(&b->work, NULL);
-    (void)pthread_cond_init(&b->done, NULL);
-    rc = kist_compressor_new(&b->compressor, id, level, err);
-    if (rc == 0) {
-        rc = pool_open(b, workers, err);
-    }
-    for (unsigned i = 0; i < workers && rc == 0; i++) {
-        struct kist_error why = {0};
-
-        if (worker_start(b, id, level, &why) < 0) {
-            kist_log(KIST_LOG_WARN, "%u of %u compression threads: %s", i, workers, why.message);
-            break;
-        }
-    }
-    if (rc < 0) {
-        kist_blocks_free(b);
-        return rc;
-    }
-    *blocks = b;
-    return 0;
-}
-
-void kist_blocks_free(struct kist_blocks *b)
-{
-    if (!b) {
-        return;
-    }
-    (void)pthread_mutex_lock(&b->lock);
-    b->stop = true;
-    (void)pthread_cond_broadcast(&b->work);
-    (void)pthread_mutex_unlock(&b->lock);
-    for (unsigned i = 0; i < b->workers_count; i++) {
-        (void)pthread_join(b->workers[i].thread, NULL);
-        kist_compressor_free(b->workers[i].compressor);
-    }
-    for (unsigned i = 0; i < b->pooled; i++) {
-        free(b->pool[i].data);
-        if (b->pool[i].packed != b->packed) {
-            free(b->pool[i].packed);
-        }
-    }
-    free(b->packed);
-    kist_compressor_free(b->compressor);
-    (void)pthread_cond_destroy(&b->done);
-    (void)pthread_cond_destroy(&b->work);
-    (void)pthread_mutex_destroy(&b->lock);
-    free(b);
-}
-
-static int append(struct kist_blocks *b, struct kist_block *block, struct kist_error *err)
-{
+    struct kist_blocks *b = arg;
+    struct kist_block *block = item;
     bool shrunk = block->packed_len > 0;
     size_t len = shrunk ? block->packed_len : block->len;
     uint64_t position = b->out->position;
@@ -198,92 +58,105 @@ static int append(struct kist_blocks *b, struct kist_block *block, struct kist_e
         return rc;
     }
     block->done(block->owner, block, position, (uint32_t)len | (shrunk ? 0 : KIST_SQUASHFS_BLOCK_RAW));
-    kist_blocks_return(b, block);
     return 0;
 }
 
-/* Compresses the oldest block that nobody has begun. Called and returns locked; false when there is none. */
-static bool help_out(struct kist_blocks *b)
-{
-    struct kist_block *block;
+static const struct kist_ordered_ops ops = {tool_new, tool_free, pack, append};
 
-    if (b->next == b->tail) {
-        return false;
-    }
-    block = b->ring[b->next++ % b->pooled];
-    (void)pthread_mutex_unlock(&b->lock);
-    pack(b->compressor, block);
-    (void)pthread_mutex_lock(&b->lock);
-    block->ready = true;
-    return true;
+static int block_open(struct kist_block *block, unsigned char *packed, struct kist_error *err)
+{
+    block->data = malloc(KIST_LAYER_BLOCK_SIZE);
+    block->packed = packed ? packed : malloc(KIST_LAYER_BLOCK_SIZE);
+    return block->data && block->packed ? 0 : kist_error_nomem(err);
 }
 
-/* Appends what is ready at the head; first waits for the head, when wait and there is one. */
-static int harvest(struct kist_blocks *b, bool wait, struct kist_error *err)
+static int pool_open(struct kist_blocks *b, unsigned workers, struct kist_error *err)
 {
-    int rc = 0;
+    void *items[KIST_ORDERED_ITEMS_MAX];
+    unsigned count = HELD_MAX + WORKER_BLOCKS * workers;
 
-    (void)pthread_mutex_lock(&b->lock);
-    while (wait && b->head != b->tail && !b->ring[b->head % b->pooled]->ready) {
-        if (!help_out(b)) {
-            (void)pthread_cond_wait(&b->done, &b->lock);
+    if (workers == 0) {
+        b->packed = malloc(KIST_LAYER_BLOCK_SIZE);
+        if (!b->packed) {
+            return kist_error_nomem(err);
         }
     }
-    while (rc == 0 && b->head != b->tail && b->ring[b->head % b->pooled]->ready) {
-        struct kist_block *block = b->ring[b->head++ % b->pooled];
-
-        (void)pthread_mutex_unlock(&b->lock);
-        rc = append(b, block, err);
-        (void)pthread_mutex_lock(&b->lock);
-    }
-    (void)pthread_mutex_unlock(&b->lock);
-    return rc;
-}
-
-int kist_blocks_take(struct kist_blocks *b, struct kist_block **block, struct kist_error *err)
-{
-    while (b->spares == 0) {
-        int rc = harvest(b, true, err);
+    for (unsigned i = 0; i < count; i++) {
+        int rc = block_open(&b->pool[b->pooled++], b->packed, err);
 
         if (rc < 0) {
             return rc;
         }
+        items[i] = &b->pool[i];
     }
-    *block = b->spare[--b->spares];
-    (*block)->len = 0;
-    (*block)->ready = false;
+    return kist_ordered_new(&b->ordered, &ops, b, items, count, workers, err);
+}
+
+int kist_blocks_new(struct kist_blocks **blocks, struct kist_out *out, enum kist_squashfs_compressor id,
+                    int level, unsigned workers, struct kist_error *err)
+{
+    struct kist_blocks *b = calloc(1, sizeof(*b));
+    int rc;
+
+    if (!b) {
+        return kist_error_nomem(err);
+    }
+    b->out = out;
+    b->compressor = id;
+    b->level = level;
+    rc = pool_open(b, KIST_MIN(workers, KIST_ORDERED_WORKERS_MAX), err);
+    if (rc < 0) {
+        kist_blocks_free(b);
+        return rc;
+    }
+    *blocks = b;
     return 0;
 }
 
-void kist_blocks_return(struct kist_blocks *b, struct kist_block *block)
+void kist_blocks_free(struct kist_blocks *b)
 {
-    b->spare[b->spares++] = block;
-}
-
-int kist_blocks_submit(struct kist_blocks *b, struct kist_block *block, struct kist_error *err)
-{
-    if (b->workers_count == 0) {
-        pack(b->compressor, block);
-        return append(b, block, err);
+    if (!b) {
+        return;
     }
-    (void)pthread_mutex_lock(&b->lock);
-    b->ring[b->tail++ % b->pooled] = block;
-    (void)pthread_cond_signal(&b->work);
-    (void)pthread_mutex_unlock(&b->lock);
-    return harvest(b, false, err);
+    kist_ordered_free(b->ordered);
+    for (unsigned i = 0; i < b->pooled; i++) {
+        free(b->pool[i].data);
+        if (b->pool[i].packed != b->packed) {
+            free(b->pool[i].packed);
+        }
+    }
+    free(b->packed);
+    free(b);
 }
 
-int kist_blocks_drain(struct kist_blocks *b, struct kist_error *err)
+int kist_blocks_take(struct kist_blocks *b, struct kist_block **block, struct kist_error *err)
 {
-    int rc = 0;
+    void *item;
+    int rc = kist_ordered_take(b->ordered, &item, err);
 
-    while (rc == 0 && b->head != b->tail) {
-        rc = harvest(b, true, err);
+    if (rc == 0) {
+        *block = item;
+        (*block)->len = 0;
     }
     return rc;
 }
 
+void kist_blocks_return(struct kist_blocks *b, struct kist_block *block)
+{
+    kist_ordered_return(b->ordered, block);
+}
+
+int kist_blocks_submit(struct kist_blocks *b, struct kist_block *block, struct kist_error *err)
+{
+    return kist_ordered_submit(b->ordered, block, err);
+}
+
+int kist_blocks_drain(struct kist_blocks *b, struct kist_error *err)
+{
+    return kist_ordered_drain(b->ordered, err);
+}
+
 struct kist_compressor *kist_blocks_compressor(struct kist_blocks *b)
 {
-    return b->compressor;
+    return kist_ordered_tool(b->ordered);
 }

@@ -9,8 +9,6 @@
 #ifndef KIST_LAYER_BLOCKS_H
 #define KIST_LAYER_BLOCKS_H
 
-#include <stdbool.h>
-
 #include "layer/compress.h"
 #include "layer/format.h"
 #include "layer/out.h"
@@ -30,7 +28,6 @@ struct kist_block {
     /* the pipeline's own */
     unsigned char *packed;
     size_t packed_len; /* 0: did not shrink */
-    bool ready;
     int rc;
 };
 
