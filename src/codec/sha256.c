@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "codec/sha256_blocks.h"
 #include "port/cpu.h"
 
@@ -83,6 +84,24 @@ void kist_sha256_final(struct kist_sha256 *h, unsigned char digest[KIST_SHA256_S
     for (size_t i = 0; i < KIST_SHA256_SIZE; i++) {
         digest[i] = (unsigned char)(h->state[i / 4] >> (24 - 8 * (i % 4)));
     }
+}
+
+void kist_sha256_save(const struct kist_sha256 *h, unsigned char out[KIST_SHA256_STATE])
+{
+    for (size_t i = 0; i < 8; i++) {
+        kist_le32_put(out + 4 * i, h->state[i]);
+    }
+    kist_le64_put(out + 32, h->length);
+    memcpy(out + 40, h->block, BLOCK);
+}
+
+void kist_sha256_load(struct kist_sha256 *h, const unsigned char in[KIST_SHA256_STATE])
+{
+    for (size_t i = 0; i < 8; i++) {
+        h->state[i] = kist_le32_get(in + 4 * i);
+    }
+    h->length = kist_le64_get(in + 32);
+    memcpy(h->block, in + 40, BLOCK);
 }
 
 static int sink_write(struct kist_sink *sink, const void *data, size_t len, struct kist_error *err)

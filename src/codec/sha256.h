@@ -17,6 +17,11 @@ void kist_sha256_update(struct kist_sha256 *h, const void *data, size_t len);
 /* h is used up. */
 void kist_sha256_final(struct kist_sha256 *h, unsigned char digest[KIST_SHA256_SIZE]);
 
+/* The state as KIST_SHA256_STATE bytes, and back: what is hashed from there on may be hashed by another process. */
+#define KIST_SHA256_STATE 104
+void kist_sha256_save(const struct kist_sha256 *h, unsigned char out[KIST_SHA256_STATE]);
+void kist_sha256_load(struct kist_sha256 *h, const unsigned char in[KIST_SHA256_STATE]);
+
 /* A stage that hashes and counts what passes through to next (which may be NULL), and stops at limit. */
 struct kist_sha256_sink {
     struct kist_sink sink;

@@ -262,6 +262,29 @@ static int feed_data(struct kist_tar *t, const unsigned char **p, const unsigned
     return rc == 0 && t->left == 0 ? end_data(t, err) : rc;
 }
 
+uint64_t kist_tar_data_left(const struct kist_tar *t)
+{
+    return t->state == STATE_DATA ? t->left : 0;
+}
+
+int kist_tar_data_skip(struct kist_tar *t, uint64_t len, struct kist_error *err)
+{
+    int rc = 0;
+
+    if (len == 0 || len > kist_tar_data_left(t)) {
+        return len == 0 ? 0 : bad(t, err, "less data than is passed over");
+    }
+    while (rc == 0 && len > 0) {
+        size_t take = (size_t)KIST_MIN(len, (uint64_t)1 << 30);
+
+        rc = t->handler->data(t->arg, NULL, take, err);
+        t->passed += take;
+        t->left -= take;
+        len -= take;
+    }
+    return rc == 0 && t->left == 0 ? end_data(t, err) : rc;
+}
+
 /* ---- the stream ---- */
 
 /* Types that stand for no file: volume labels, continued volumes, dumps of directories. */

@@ -58,7 +58,7 @@ struct kist_tar_handler {
     /* Bytes that are not file data: headers, padding, end blocks, whatever follows them. */
     int (*raw)(void *arg, const void *data, size_t len, struct kist_error *err);
     int (*entry)(void *arg, const struct kist_tar_entry *entry, struct kist_error *err);
-    /* File data as stored. */
+    /* File data as stored; NULL where it is passed over (kist_tar_data_skip). */
     int (*data)(void *arg, const void *data, size_t len, struct kist_error *err);
     /* The member's data is complete. */
     int (*end)(void *arg, struct kist_error *err);
@@ -80,5 +80,10 @@ int kist_tar_new(struct kist_tar **out, const struct kist_tar_handler *handler, 
                  struct kist_error *err) KIST_CHECKED;
 void kist_tar_free(struct kist_tar *t);
 struct kist_sink *kist_tar_sink(struct kist_tar *t);
+
+/* Bytes of file data that come next; 0 where something else does. */
+uint64_t kist_tar_data_left(const struct kist_tar *t);
+/* len of these, without having them: the handler is told of data NULL. KIST_E_CORRUPT when there are fewer. */
+int kist_tar_data_skip(struct kist_tar *t, uint64_t len, struct kist_error *err) KIST_CHECKED;
 
 #endif

@@ -42,6 +42,7 @@ static int chunk_end(struct kist_chunks *c, struct kist_error *err)
     block->done = chunk_done;
     block->owner = c;
     block->number = c->stream;
+    block->chunk = true;
     return kist_blocks_submit(c->blocks, block, err);
 }
 

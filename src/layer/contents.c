@@ -121,18 +121,13 @@ int kist_contents_begin(struct kist_contents *c, uint64_t size, struct kist_erro
     return rc;
 }
 
-static bool all_zero(const unsigned char *p, size_t len)
-{
-    return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
-}
-
 static int data_submit(struct kist_contents *c, struct kist_error *err)
 {
     struct kist_block *block = c->block;
     uint32_t place = c->place++;
 
     c->block = NULL;
-    if (all_zero(block->data, block->len)) {
+    if (kist_blocks_hole(c->blocks, block)) {
         kist_blocks_return(c->blocks, block);
         return 0;
     }
@@ -184,7 +179,7 @@ int kist_contents_write(struct kist_contents *c, const void *data, size_t len, s
         if (rc < 0) {
             return rc;
         }
-        p += n;
+        p = p ? p + n : NULL;
         len -= n;
     }
     return 0;

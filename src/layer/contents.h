@@ -42,6 +42,7 @@ void kist_contents_release(struct kist_contents *c);
 
 /* A file of size > 0 bytes begins; all must come by write and skip. Its run is the next number, from 0. */
 int kist_contents_begin(struct kist_contents *c, uint64_t size, struct kist_error *err) KIST_CHECKED;
+/* data NULL: the bytes are not at hand (kist_blocks_replay). */
 int kist_contents_write(struct kist_contents *c, const void *data, size_t len,
                         struct kist_error *err) KIST_CHECKED;
 /* Zeros; whole blocks of them cost nothing but their words. */

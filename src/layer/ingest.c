@@ -107,7 +107,7 @@ static int sparse_data(struct kist_ingest *in, const unsigned char *p, size_t le
         }
         in->in_extent += n;
         in->at += n;
-        p += n;
+        p = p ? p + n : NULL;
         len -= n;
     }
     return 0;

@@ -5,6 +5,7 @@
 #ifndef KIST_LAYER_LAYER_H
 #define KIST_LAYER_LAYER_H
 
+#include "base/buf.h"
 #include "codec/stream.h"
 #include "image/digest.h"
 #include "port/file.h"
@@ -53,6 +54,31 @@ struct kist_sink *kist_layer_writer_sink(struct kist_layer_writer *w);
 /* After finish: writes index, trailer and superblock; diff_id goes into the trailer. */
 int kist_layer_writer_seal(struct kist_layer_writer *w, const struct kist_digest *diff_id,
                            struct kist_layer_info *info, struct kist_error *err) KIST_CHECKED;
+
+/*
+ * Going on after a crash. A journal, a file of the caller's beside the layer's, says at marks what a writer holds in memory; from the
+ * last mark that is whole, and agrees with the layer file, another writer goes on, and the layer gets the same bytes as if nothing
+ * had happened. Neither file needs to be synced for that: a mark of what did not last is not believed.
+ */
+
+/*
+ * Returns 1: *out goes on from a mark; state is what the caller gave with it, and its own part begins at byte *own. Returns 0: *out
+ * begins; both files have been emptied. subject names what is being written: marks of another are not used, nor such with
+ * other options.
+ */
+int kist_layer_writer_resume(struct kist_layer_writer **out, struct port_file *file, struct port_file *journal,
+                             const struct kist_digest *subject, const struct kist_layer_options *options,
+                             struct kist_buf *state, size_t *own, struct kist_error *err) KIST_CHECKED;
+/* The writer's part of a mark, into state, which is empty. The caller adds its own, and gives it to kist_layer_writer_mark. */
+int kist_layer_writer_state(struct kist_layer_writer *w, struct kist_buf *state, struct kist_error *err) KIST_CHECKED;
+/* Everything written so far can be gone on from; sync: also after a power cut, names apart. */
+int kist_layer_writer_mark(struct kist_layer_writer *w, const struct kist_buf *state, bool sync,
+                           struct kist_error *err) KIST_CHECKED;
+/* Bytes of the layer file so far, and of the journal. */
+uint64_t kist_layer_writer_bytes(const struct kist_layer_writer *w, uint64_t *journal);
+
+/* Bytes that a state may have. */
+#define KIST_LAYER_STATE_MAX (1U << 20)
 
 struct kist_layer;
 

@@ -11,7 +11,7 @@ void kist_recipe_init(struct kist_recipe *r, struct kist_chunks *chunks)
     *r = (struct kist_recipe){.chunks = chunks};
 }
 
-static void literal_close(struct kist_recipe *r)
+void kist_recipe_settle_length(struct kist_recipe *r)
 {
     if (r->literal_open) {
         unsigned char *at = r->chunks->block->data + r->literal_at;
@@ -19,8 +19,13 @@ static void literal_close(struct kist_recipe *r)
         at[0] = (unsigned char)(r->literal | 0x80);
         at[1] = (unsigned char)(r->literal >> 7 | 0x80);
         at[2] = (unsigned char)(r->literal >> 14);
-        r->literal_open = false;
     }
+}
+
+static void literal_close(struct kist_recipe *r)
+{
+    kist_recipe_settle_length(r);
+    r->literal_open = false;
 }
 
 static int literal_open(struct kist_recipe *r, struct kist_error *err)

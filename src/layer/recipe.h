@@ -27,6 +27,8 @@ int kist_recipe_whole(struct kist_recipe *r, struct kist_error *err) KIST_CHECKE
 int kist_recipe_run(struct kist_recipe *r, struct kist_error *err) KIST_CHECKED;
 int kist_recipe_data(struct kist_recipe *r, uint64_t offset, uint64_t len,
                      struct kist_error *err) KIST_CHECKED;
+/* Makes what the chunk at hand holds so far readable, and goes on with it. */
+void kist_recipe_settle_length(struct kist_recipe *r);
 int kist_recipe_end(struct kist_recipe *r, struct kist_error *err) KIST_CHECKED;
 
 #endif

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/le.h"
+
 #define KIST_SQUASHFS_MAGIC 0x73717368U
 #define KIST_SQUASHFS_SUPER_SIZE 96
 #define KIST_SQUASHFS_MAJOR 4
@@ -169,44 +171,6 @@ static inline uint32_t kist_squashfs_device_major(uint32_t device)
 static inline uint32_t kist_squashfs_device_minor(uint32_t device)
 {
     return (device & 0xff) | ((device >> 12) & 0xfff00);
-}
-
-/* Little-endian numbers at any address, on any host. */
-static inline void kist_le16_put(void *at, uint16_t v)
-{
-    unsigned char *p = at;
-
-    p[0] = (unsigned char)v;
-    p[1] = (unsigned char)(v >> 8);
-}
-
-static inline void kist_le32_put(void *at, uint32_t v)
-{
-    kist_le16_put(at, (uint16_t)v);
-    kist_le16_put((unsigned char *)at + 2, (uint16_t)(v >> 16));
-}
-
-static inline void kist_le64_put(void *at, uint64_t v)
-{
-    kist_le32_put(at, (uint32_t)v);
-    kist_le32_put((unsigned char *)at + 4, (uint32_t)(v >> 32));
-}
-
-static inline uint16_t kist_le16_get(const void *at)
-{
-    const unsigned char *p = at;
-
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static inline uint32_t kist_le32_get(const void *at)
-{
-    return kist_le16_get(at) | (uint32_t)kist_le16_get((const unsigned char *)at + 2) << 16;
-}
-
-static inline uint64_t kist_le64_get(const void *at)
-{
-    return kist_le32_get(at) | (uint64_t)kist_le32_get((const unsigned char *)at + 4) << 32;
 }
 
 #endif

@@ -6,30 +6,12 @@
 
 #include "base/limits.h"
 #include "layer/implied.h"
-#include "layer/ingest.h"
 #include "layer/tables.h"
+#include "layer/writer.h"
 
 /* Offsets into what the budget bounds are 32 bits wide. */
 #define NAMES_MAX (1U << 30)
 #define INODES_MAX (UINT32_MAX / 64)
-
-struct kist_layer_writer {
-    struct kist_tar *tar;
-    struct kist_out out;
-    struct kist_budget budget;
-    struct kist_blocks *blocks;
-    struct kist_chunks chunks;
-    struct kist_recipe recipe;
-    struct kist_contents contents;
-    struct kist_tree tree;
-    struct kist_ids ids;
-    struct kist_xattrs xattrs;
-    struct kist_order order;
-    struct kist_ingest ingest;
-    struct kist_squashfs_super super;
-    unsigned char super_bytes[KIST_SQUASHFS_SUPER_SIZE];
-    struct kist_layer_trailer trailer;
-};
 
 /* The tree is whole: everything the kernel needs but the superblock's own bytes. */
 static int write_squashfs(struct kist_layer_writer *w, struct kist_error *err)
@@ -104,7 +86,7 @@ static const struct kist_tar_handler handler = {
 };
 
 static int open_parts(struct kist_layer_writer *w, struct port_file *file, const struct kist_layer_options *o,
-                      struct kist_error *err)
+                      bool resumed, struct kist_error *err)
 {
     static const unsigned char later[KIST_SQUASHFS_SUPER_SIZE]; /* for the superblock, not hashed now */
     uint16_t root_id;
@@ -112,10 +94,11 @@ static int open_parts(struct kist_layer_writer *w, struct port_file *file, const
 
     w->out.more = o->more;
     w->out.more_arg = o->more_arg;
-    if (rc == 0) {
+    if (rc == 0 && !resumed) {
         rc = kist_out_write(&w->out, later, sizeof(later), err);
         kist_out_hash_start(&w->out);
     }
+    w->out.position = sizeof(later);
     if (rc == 0) {
         rc = kist_blocks_new(&w->blocks, &w->out, w->super.compressor, o->level, o->workers, err);
     }
@@ -132,8 +115,8 @@ static int open_parts(struct kist_layer_writer *w, struct port_file *file, const
     return rc;
 }
 
-int kist_layer_writer_new(struct kist_layer_writer **out, struct port_file *file,
-                          const struct kist_layer_options *options, struct kist_error *err)
+int kist_layer_writer_open(struct kist_layer_writer **out, struct port_file *file, const struct kist_layer_options *options,
+                           bool resumed, struct kist_error *err)
 {
     struct kist_layer_writer *w = calloc(1, sizeof(*w));
     uint64_t names = options->max_names ? options->max_names : KIST_MAX_LAYER_NAMES;
@@ -154,7 +137,7 @@ int kist_layer_writer_new(struct kist_layer_writer **out, struct port_file *file
         .contents = &w->contents,
         .recipe = &w->recipe,
     };
-    rc = open_parts(w, file, options, err);
+    rc = open_parts(w, file, options, resumed, err);
     if (rc == 0) {
         rc = kist_tar_new(&w->tar, &handler, &w->ingest, err);
     }
@@ -164,6 +147,12 @@ int kist_layer_writer_new(struct kist_layer_writer **out, struct port_file *file
     }
     *out = w;
     return 0;
+}
+
+int kist_layer_writer_new(struct kist_layer_writer **out, struct port_file *file,
+                          const struct kist_layer_options *options, struct kist_error *err)
+{
+    return kist_layer_writer_open(out, file, options, false, err);
 }
 
 void kist_layer_writer_free(struct kist_layer_writer *w)
