@@ -319,5 +319,6 @@ int kist_app_main(int argc, char **argv)
     release_reading(&r);
     kist_store_close(app.store);
     kist_settings_release(&app.settings);
+    kist_strv_release(&app.auth_files);
     return rc;
 }

@@ -13,6 +13,7 @@
 struct kist_app {
     struct kist_settings settings;
     struct kist_store *store; /* NULL until kist_app_store */
+    struct kist_strv auth_files; /* empty until kist_remote_auth_files */
 };
 
 enum {
@@ -63,6 +64,7 @@ void kist_app_release_signals(void);
 bool kist_app_stopped(void *unused);
 
 /* The commands, one file each. */
+extern const struct kist_command kist_cmd_login, kist_cmd_logout;
 extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspect, kist_cmd_image_inspect,
     kist_cmd_rmi, kist_cmd_run, kist_cmd_create, kist_cmd_start, kist_cmd_ps, kist_cmd_rm, kist_cmd_info,
     kist_cmd_version, kist_cmd_help,

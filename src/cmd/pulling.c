@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/progress.h"
+#include "cmd/remote.h"
 #include "port/system.h"
 
 int kist_pulling_platform(const struct kist_app *app, const char *option, struct kist_platform *platform, bool *aarch32,
@@ -31,19 +32,6 @@ static void layer_options(const struct kist_settings *s, struct kist_layer_optio
     };
 }
 
-static void registry_options(const struct kist_settings *s, struct kist_registry_options *o)
-{
-    *o = (struct kist_registry_options){
-        .insecure = &s->insecure,
-        .ca_file = s->tls_ca,
-        .tries = (unsigned)s->tries,
-        .connect_ms = s->connect_ms,
-        .stall_ms = s->stall_ms,
-        .backoff_ms = s->backoff_ms,
-        .stop = kist_app_stopped,
-    };
-}
-
 int kist_pulling(struct kist_app *app, const char *reference, const char *platform, const char *progress, bool dry_run,
                  struct kist_pull_plan *plan, struct kist_error *err)
 {
@@ -69,7 +57,10 @@ int kist_pulling(struct kist_app *app, const char *reference, const char *platfo
         return rc;
     }
     layer_options(&app->settings, &options.layer);
-    registry_options(&app->settings, &options.registry);
+    rc = kist_remote_options(app, &options.registry, err);
+    if (rc < 0) {
+        return rc;
+    }
     options.event = kist_progress_event;
     options.event_arg = &bars;
     kist_app_catch_signals();

@@ -2,14 +2,11 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/path.h"
 
@@ -33,6 +30,7 @@ const struct kist_setting kist_settings_table[] = {
     ROW("tls.ca", "tls-ca", 0, TEXT, tls_ca, "FILE", "Certificates to trust (PEM), instead of the system's"),
     ROW("registry.insecure", "registry-insecure", 0, LIST, insecure, "HOST[:PORT]",
         "Registry that may use plain HTTP or an unknown certificate"),
+    ROW("registry.auth-file", "registry-auth-file", 0, TEXT, auth_file, "FILE", "Logins, instead of where Docker has them"),
     ROW("registry.tries", "registry-tries", 0, NUMBER, tries, "N", "Tries of a request before it fails"),
     ROW("registry.connect-timeout", "registry-connect-timeout", 0, DURATION, connect_ms, "TIME",
         "Longest wait for a connection"),
@@ -178,28 +176,16 @@ int kist_settings_parse(struct kist_settings *s, const char *text, const char *n
 static int load_file(struct kist_settings *s, const char *path, bool optional, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONF);
-    KIST_AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char chunk[4096];
-    ssize_t got;
-    int rc;
+    int rc = kist_file_read(&text, path, "configuration", err);
 
-    if (fd < 0) {
-        return optional && errno == ENOENT
-                   ? 0
-                   : kist_error_sys(err, KIST_E_USAGE, errno, "cannot read the configuration '%s'", path);
-    }
-    while ((got = read(fd, chunk, sizeof(chunk))) > 0) {
-        rc = kist_buf_add(&text, chunk, (size_t)got, err);
-        if (rc < 0) {
-            return kist_error_set(err, KIST_E_USAGE, "the configuration '%s' is larger than %u bytes", path,
-                                  KIST_MAX_CONF);
+    if (rc < 0) {
+        if (optional && rc == KIST_E_NOT_FOUND) {
+            return 0;
         }
-    }
-    if (got < 0) {
-        return kist_error_sys(err, KIST_E_USAGE, errno, "cannot read the configuration '%s'", path);
-    }
-    if (text.len != strlen(kist_buf_text(&text))) {
-        return kist_error_set(err, KIST_E_USAGE, "the configuration '%s' is not a text file", path);
+        if (err) {
+            err->code = KIST_E_USAGE;
+        }
+        return KIST_E_USAGE;
     }
     return kist_settings_parse(s, kist_buf_text(&text), path, err);
 }

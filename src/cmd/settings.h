@@ -21,6 +21,7 @@ struct kist_settings {
     const char *quota, *reserve; /* NULL: none */
     const char *tls_ca;
     struct kist_strv insecure; /* registries */
+    const char *auth_file;     /* NULL: the search order */
     uint64_t tries;
     uint64_t connect_ms, stall_ms, backoff_ms;
     bool help, version;        /* --help, --version: options only */

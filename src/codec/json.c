@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/secret.h"
 
 #define EXACT_MAX ((uint64_t)1 << 53) /* up to here a double holds every whole number */
 #define PRINTED_MAX                                                                                          \
@@ -146,6 +147,24 @@ int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what,
 void kist_json_auto(cJSON **root)
 {
     cJSON_Delete(*root);
+}
+
+/* The parser bounds the depth. */
+static void wipe(cJSON *value)
+{
+    for (; value; value = value->next) {
+        if (value->valuestring) {
+            kist_wipe(value->valuestring, strlen(value->valuestring));
+        }
+        wipe(value->child);
+    }
+}
+
+void kist_json_wipe_auto(cJSON **root)
+{
+    wipe(*root);
+    kist_json_auto(root);
+    *root = NULL;
 }
 
 const cJSON *kist_json_object(const cJSON *object, const char *name)

@@ -21,6 +21,9 @@ int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what,
 /* KIST_AUTO(json) cJSON *root = NULL; */
 void kist_json_auto(cJSON **root);
 
+/* KIST_AUTO(json_wipe) cJSON *root = NULL; for one with secrets in it, whose strings are wiped first. */
+void kist_json_wipe_auto(cJSON **root);
+
 /* Members of an object, NULL where it is not one, has none such (case-sensitive), or of another type. */
 const cJSON *kist_json_object(const cJSON *object, const char *name);
 const cJSON *kist_json_array(const cJSON *object, const char *name);

@@ -42,9 +42,9 @@ static bool is_token(const char *text)
     return text[n] == '\0' && n > 0 && n < KIST_MAX_HEADER;
 }
 
-int kist_answer_token(char **token, const struct kist_buf *body, struct kist_error *err)
+int kist_answer_token(char **token, char **refresh, const struct kist_buf *body, struct kist_error *err)
 {
-    KIST_AUTO(json) cJSON *root = NULL;
+    KIST_AUTO(json_wipe) cJSON *root = NULL;
     const char *text;
 
     if (kist_json_parse(&root, kist_buf_text(body), body->len, "the token server's answer", err) < 0) {
@@ -58,5 +58,12 @@ int kist_answer_token(char **token, const struct kist_buf *body, struct kist_err
         return kist_error_set(err, KIST_E_AUTH, "the token server's answer holds no usable token");
     }
     *token = strdup(text);
-    return *token ? 0 : kist_error_nomem(err);
+    if (!*token) {
+        return kist_error_nomem(err);
+    }
+    text = refresh ? kist_json_string(root, "refresh_token") : NULL;
+    if (text && is_token(text)) {
+        *refresh = strdup(text); /* without it the password does as well */
+    }
+    return 0;
 }

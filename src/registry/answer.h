@@ -13,9 +13,9 @@
 char *kist_answer_message(char dst[KIST_ANSWER_TEXT_MAX], const struct kist_buf *body);
 
 /*
- * The token of a token server's answer ("token", else "access_token"), into *token (free() it). KIST_E_AUTH
- * without one or with characters that no token has.
+ * The token of a token server's answer ("token", else "access_token"), into *token, and into *refresh, when not NULL, its
+ * "refresh_token" where it has one (kist_secret_free both). KIST_E_AUTH without a token or with characters that none has.
  */
-int kist_answer_token(char **token, const struct kist_buf *body, struct kist_error *err) KIST_CHECKED;
+int kist_answer_token(char **token, char **refresh, const struct kist_buf *body, struct kist_error *err) KIST_CHECKED;
 
 #endif

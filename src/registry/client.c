@@ -95,6 +95,9 @@ int kist_client_send(struct kist_registry *reg, const struct kist_url *home, con
             break;
         }
         rc = redirect(reg, &url, head, err);
+        if (rc == 0 && request->content && request->content->secret && !kist_url_same_origin(&url, home)) {
+            rc = kist_error_set(err, KIST_E_AUTH, "'%s' redirects a login to '%s': not followed", home->name, url.name);
+        }
         if (rc == 0) {
             rc = rewind_content(request->content, err);
         }
@@ -112,8 +115,8 @@ static int registry_url(const struct kist_registry *reg, bool plain, const char 
                         struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_HEADER);
-    int rc = kist_buf_printf(&text, err, "%s://%s/v2/%s/%s", plain ? "http" : "https", reg->server, reg->path,
-                             path);
+    int rc = kist_buf_printf(&text, err, "%s://%s/v2/%s%s%s", plain ? "http" : "https", reg->server, reg->path,
+                             reg->path[0] != '\0' ? "/" : "", path);
 
     return rc < 0 ? rc : kist_url_set(url, kist_buf_text(&text), err);
 }
@@ -208,7 +211,7 @@ int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x
         if (rc < 0 || head.status != 401 || head.challenges.len == 0 || left || round == 1) {
             break;
         }
-        rc = kist_auth_renew(reg, &head, &fault, err);
+        rc = kist_auth_renew(reg, &head, &answer, &fault, err);
         if (rc == 0) {
             rc = rewind_content(x->content, err);
         }

@@ -3,6 +3,7 @@
 #ifndef KIST_REGISTRY_CLIENT_H
 #define KIST_REGISTRY_CLIENT_H
 
+#include "registry/credential.h"
 #include "registry/http.h"
 #include "registry/registry.h"
 
@@ -21,6 +22,8 @@ struct kist_registry {
     bool settled; /* plain is no longer to be found out */
     bool push;    /* messages say "push" */
     char *scope;  /* what tokens must allow beyond what is asked for, "repository:a/b:pull,push ..."; or NULL */
+    struct kist_credential credential; /* the account at host, once credential_sought */
+    bool credential_sought, logging_in;
     char *authorization; /* in use, "Bearer ..." or "Basic ..."; or NULL */
 };
 

@@ -39,6 +39,7 @@ struct kist_http_content {
     /* Called before it is sent a second time, from its start; NULL where it can be sent once only. */
     int (*rewind)(void *arg, struct kist_error *err);
     void *arg;
+    bool secret; /* no other host may be sent it */
 };
 
 struct kist_http_request {

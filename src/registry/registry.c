@@ -71,6 +71,7 @@ void kist_registry_close(struct kist_registry *reg)
         kist_http_close(reg->http);
         free(reg->scope);
         kist_secret_free(reg->authorization);
+        kist_credential_release(&reg->credential);
         free(reg);
     }
 }

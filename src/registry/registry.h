@@ -12,11 +12,13 @@
 #include "base/str.h"
 #include "codec/stream.h"
 #include "image/reference.h"
+#include "registry/credential.h"
 
 struct kist_registry_options {
     /* "host[:port]", without a port every one: plain HTTP allowed, certificates not verified. Loopback hosts
      * may always use plain HTTP. */
     const struct kist_strv *insecure;
+    const struct kist_strv *auth_files; /* where accounts are looked for, in this order; NULL: nowhere */
     const char *ca_file; /* PEM bundle; NULL: the usual places are tried */
     const char *proxy;   /* NULL: HTTP(S)_PROXY and NO_PROXY of the environment, as curl has them */
     unsigned tries; /* how often in a row a request fails, bringing nothing, before it is given up; 0: 5 */
@@ -34,6 +36,16 @@ struct kist_registry;
 int kist_registry_open(struct kist_registry **out, const struct kist_reference *r,
                        const struct kist_registry_options *options, struct kist_error *err) KIST_CHECKED;
 void kist_registry_close(struct kist_registry *reg);
+
+/* The host that text names, without scheme and path: what accounts are kept under. KIST_E_USAGE. */
+int kist_registry_host(char host[KIST_REFERENCE_HOST_MAX], const char *text, struct kist_error *err) KIST_CHECKED;
+
+/*
+ * Whether host takes c's user and password: KIST_E_AUTH if not. Where its token server gives an identity token, that is put
+ * into c: it is what to keep, instead of the password.
+ */
+int kist_registry_login(const char *host, const struct kist_registry_options *options, struct kist_credential *c,
+                        struct kist_error *err) KIST_CHECKED;
 
 /*
  * What tokens have to allow from now on: pulling from the repository, pushing to it, and pulling from another one of

@@ -272,10 +272,20 @@ class Process:
             KEPT.remove(self.child.pid)
 
 
-class Registry(Process):
-    """Debian's docker-registry on storage of its own; tls: (certificate, key)."""
+def htpasswd(folder, users):
+    """A file of users for docker-registry, which takes bcrypt only."""
+    import crypt # of Python up to 3.12
+    path = os.path.join(folder, "htpasswd")
+    with open(path, "w") as f:
+        for name, password in users.items():
+            f.write(f"{name}:{crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))}\n")
+    return path
 
-    def __init__(self, folder, address="127.0.0.1", tls=None, storage=None):
+
+class Registry(Process):
+    """Debian's docker-registry on storage of its own; tls: (certificate, key), users: name -> password, more: YAML lines."""
+
+    def __init__(self, folder, address="127.0.0.1", tls=None, storage=None, users=None, more=""):
         need_programs("docker-registry")
         os.makedirs(folder, exist_ok=True)
         port = free_port(address)
@@ -284,7 +294,9 @@ class Registry(Process):
         with open(config, "w") as f:
             f.write("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
                     f"storage: {{filesystem: {{rootdirectory: {storage or os.path.join(folder, 'data')}}}}}\n"
-                    f'http: {{addr: "{address}:{port}"{secure}}}\n')
+                    f'http: {{addr: "{address}:{port}"{secure}}}\n{more}')
+            if users:
+                f.write(f"auth: {{htpasswd: {{realm: tests, path: {htpasswd(folder, users)}}}}}\n")
         super().__init__(["docker-registry", "serve", config], address, port, os.path.join(folder, "log"))
 
     def push(self, layout, name, *options):

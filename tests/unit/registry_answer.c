@@ -79,7 +79,7 @@ TEST(finds_the_token)
         struct kist_error err = {0};
 
         TEST_CASE(rows[i].body);
-        CHECK_INT(kist_answer_token(&token, &body, &err), rows[i].token ? 0 : KIST_E_AUTH);
+        CHECK_INT(kist_answer_token(&token, NULL, &body, &err), rows[i].token ? 0 : KIST_E_AUTH);
         CHECK_STR(token, rows[i].token);
     }
 }

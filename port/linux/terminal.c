@@ -1,0 +1,56 @@
+#include <errno.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "port/program.h"
+
+bool port_terminal_asks(void)
+{
+    return isatty(STDIN_FILENO) == 1;
+}
+
+static void say(const char *text)
+{
+    (void)!write(STDERR_FILENO, text, strlen(text));
+}
+
+static int read_line(struct kist_buf *answer, struct kist_error *err)
+{
+    for (;;) {
+        char c = 0;
+        ssize_t got = read(STDIN_FILENO, &c, 1);
+
+        if (got < 0) {
+            return kist_error_sys(err, errno == EINTR ? KIST_E_INTERRUPTED : KIST_E_IO, errno,
+                                  "cannot read from the terminal");
+        }
+        if (got == 0) {
+            return kist_error_set(err, KIST_E_IO, "nothing was typed");
+        }
+        if (c == '\n') {
+            return 0;
+        }
+        if (kist_buf_add(answer, &c, 1, err) < 0) {
+            return err->code;
+        }
+    }
+}
+
+int port_terminal_ask(const char *prompt, bool secret, struct kist_buf *answer, struct kist_error *err)
+{
+    struct termios before, silent;
+    int rc;
+
+    if (tcgetattr(STDIN_FILENO, &before) < 0) {
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot ask on the terminal");
+    }
+    silent = before;
+    silent.c_lflag &= ~(tcflag_t)(secret ? ECHO : 0);
+    silent.c_lflag |= secret ? ECHONL : 0;
+    say(prompt);
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &silent);
+    rc = read_line(answer, err);
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+    return rc;
+}
