@@ -179,6 +179,9 @@ int kist_creating(struct kist_app *app, const struct kist_creating_options *o, c
         rc = open_chosen(&c, err);
     }
     if (rc == 0) {
+        kist_store_image_used(c.store, &c.image->manifest.digest);
+    }
+    if (rc == 0) {
         rc = kist_container_id_make(id, err);
     }
     if (rc == 0) {

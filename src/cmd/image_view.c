@@ -100,6 +100,9 @@ int kist_image_row(const struct kist_image *image, bool full, cJSON **row, struc
         rc = kist_json_put_string(made, "Platform", kist_platform_text(platform, &image->platform), err);
     }
     if (rc == 0) {
+        rc = kist_json_put_bool(made, "Pinned", image->pinned, err);
+    }
+    if (rc == 0) {
         rc = put_times(made, image, err);
     }
     if (rc == 0) {

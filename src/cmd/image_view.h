@@ -12,7 +12,7 @@ char *kist_image_short_id(char dst[KIST_SHORT_ID_MAX], const struct kist_digest 
 
 /*
  * A row of 'images', as Docker's --format sees it (Repository, Tag, ID, Digest, CreatedSince, CreatedAt, Size, SharedSize, UniqueSize),
- * and ours: Name, Platform, Bytes, SharedBytes. full: the ID is not cut. cJSON_Delete it.
+ * and ours: Name, Platform, Pinned, Bytes, SharedBytes. full: the ID is not cut. cJSON_Delete it.
  */
 int kist_image_row(const struct kist_image *image, bool full, cJSON **row, struct kist_error *err) KIST_CHECKED;
 

@@ -2,11 +2,13 @@
 
 #include "cmd/cmd.h"
 #include "cmd/columns.h"
+#include "cmd/filter.h"
 #include "cmd/image_view.h"
 
 struct options {
     bool all, quiet, digests, json, no_trunc;
     const char *format;
+    struct kist_strv filters;
 };
 
 static const struct kist_column plain[] = {
@@ -19,71 +21,94 @@ static const struct kist_column with_digests[] = {
     {"CREATED", "CreatedSince"},  {"SIZE", "Size"}, {"SHARED", "SharedSize"},
 };
 
-/* What is asked for: REPOSITORY[:TAG|@DIGEST] as in Docker, without a tag all of them. */
-struct filter {
+/* What is asked for: REPOSITORY[:TAG|@DIGEST] as in Docker, without a tag all of them; or a pattern, as reference= has it. */
+struct wanted {
     bool given, tagged;
-    struct kist_reference want;
+    struct kist_reference ref;
+    struct kist_filters filters;
+    struct kist_strv texts; /* of filters */
 };
 
-static int filter_parse(struct filter *f, const char *operand, struct kist_error *err)
+static int wanted_parse(struct wanted *w, const struct options *o, const char *operand, struct kist_error *err)
 {
     const char *slash = operand ? strrchr(operand, '/') : NULL;
+    bool pattern = operand && strpbrk(operand, "*?[");
+    char text[KIST_REFERENCE_TEXT_MAX];
+    int rc = 0;
 
-    *f = (struct filter){.given = operand != NULL};
-    if (!operand) {
-        return 0;
+    *w = (struct wanted){.given = operand && !pattern};
+    for (size_t i = 0; i < o->filters.n && rc == 0; i++) {
+        rc = kist_strv_add(&w->texts, o->filters.v[i], err);
     }
-    f->tagged = strchr(slash ? slash : operand, ':') != NULL; /* parsing puts in a tag where there is none */
-    return kist_reference_parse(&f->want, operand, err);
+    if (rc == 0 && pattern) {
+        rc = kist_str_format(text, sizeof(text), "reference=%s", operand)
+                 ? kist_strv_add(&w->texts, text, err)
+                 : kist_error_set(err, KIST_E_USAGE, "the pattern '%.40s...' is too long", operand);
+    }
+    if (rc == 0) {
+        rc = kist_filters_parse(&w->filters, &w->texts, "dangling label reference before since until", err);
+    }
+    if (rc < 0 || !w->given) {
+        return rc;
+    }
+    w->tagged = strchr(slash ? slash : operand, ':') != NULL; /* parsing puts in a tag where there is none */
+    return kist_reference_parse(&w->ref, operand, err);
 }
 
-static bool filter_takes(const struct filter *f, const struct kist_image *image)
+static bool is_named(const struct wanted *w, const struct kist_image *image)
 {
     struct kist_reference have;
 
-    if (!f->given) {
+    if (!w->given) {
         return true;
     }
-    if (!image->name || kist_reference_parse(&have, image->name, NULL) < 0 || strcmp(f->want.host, have.host) != 0 ||
-        strcmp(f->want.path, have.path) != 0) {
+    if (!image->name || kist_reference_parse(&have, image->name, NULL) < 0 || strcmp(w->ref.host, have.host) != 0 ||
+        strcmp(w->ref.path, have.path) != 0) {
         return false;
     }
-    if (f->want.has_digest) {
-        return kist_digest_equal(&f->want.digest, &image->source) ||
-               kist_digest_equal(&f->want.digest, &image->manifest.digest);
+    if (w->ref.has_digest) {
+        return kist_digest_equal(&w->ref.digest, &image->source) ||
+               kist_digest_equal(&w->ref.digest, &image->manifest.digest);
     }
-    return !f->tagged || strcmp(f->want.tag, have.tag) == 0;
+    return !w->tagged || strcmp(w->ref.tag, have.tag) == 0;
+}
+
+static int add_rows(const struct wanted *w, struct kist_store *store, bool full, cJSON *rows, struct kist_error *err)
+{
+    KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
+    int rc = kist_store_images(store, &list, err);
+
+    for (size_t i = 0; rc >= 0 && i < list.n; i++) {
+        cJSON *row = NULL;
+
+        rc = is_named(w, &list.v[i]) ? kist_filters_image(&w->filters, store, &list, &list.v[i], err) : 0;
+        if (rc > 0) {
+            rc = kist_image_row(&list.v[i], full, &row, err);
+            rc = rc < 0 ? rc : kist_json_append(rows, row, err);
+        }
+    }
+    return KIST_MIN(rc, 0);
 }
 
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
     const struct options *o = values;
     const struct kist_rows_options rows_options = {o->json, o->quiet, o->format, "ID"};
-    KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
     KIST_AUTO(json) cJSON *rows = cJSON_CreateArray();
     struct kist_store *store;
-    struct filter filter;
-    int rc = rows ? filter_parse(&filter, count > 0 ? operands[0] : NULL, err) : kist_error_nomem(err);
+    struct wanted wanted;
+    int rc = wanted_parse(&wanted, o, count > 0 ? operands[0] : NULL, err);
 
-    if (rc < 0) {
-        return rc;
+    if (rc == 0 && !rows) {
+        rc = kist_error_nomem(err);
     }
-    rc = kist_app_store(app, false, &store, err);
     if (rc == 0) {
-        rc = kist_store_images(store, &list, err);
-    } else if (rc == KIST_E_NOT_FOUND) {
-        rc = 0; /* no store yet: no images */
+        rc = kist_app_store(app, false, &store, err);
+        rc = rc == 0 ? add_rows(&wanted, store, o->no_trunc, rows, err)
+             : rc == KIST_E_NOT_FOUND ? 0 /* no store yet: no images */
+                                      : rc;
     }
-    for (size_t i = 0; rc == 0 && i < list.n; i++) {
-        cJSON *row = NULL;
-
-        if (filter_takes(&filter, &list.v[i])) {
-            rc = kist_image_row(&list.v[i], o->no_trunc, &row, err);
-            if (rc == 0) {
-                rc = kist_json_append(rows, row, err);
-            }
-        }
-    }
+    kist_strv_release(&wanted.texts);
     if (rc < 0) {
         return rc;
     }
@@ -93,6 +118,8 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 
 static const struct kist_option options[] = {
     KIST_OPT("all", 'a', FLAG, struct options, all, NULL, "Taken for Docker's sake: all are listed always"),
+    KIST_OPT("filter", 'f', LIST, struct options, filters, "KEY=VALUE",
+             "dangling, label, label!, reference, before, since or until"),
     KIST_OPT("quiet", 'q', FLAG, struct options, quiet, NULL, "Print only image IDs"),
     KIST_OPT("digests", 0, FLAG, struct options, digests, NULL, "Print digests too"),
     KIST_OPT("no-trunc", 0, FLAG, struct options, no_trunc, NULL, "Print whole image IDs"),

@@ -1,42 +1,9 @@
-#include <stdio.h>
-
 #include "cmd/cmd.h"
+#include "cmd/pruning.h"
 
 struct options {
     bool force, json;
 };
-
-static void print_removed(const struct kist_store_removed *r)
-{
-    char text[KIST_REFERENCE_TEXT_MAX];
-    struct kist_reference ref;
-
-    for (size_t i = 0; i < r->untagged.n; i++) {
-        bool parsed = kist_reference_parse(&ref, r->untagged.v[i], NULL) == 0;
-
-        (void)printf("Untagged: %s\n", parsed ? kist_reference_familiar(text, &ref) : r->untagged.v[i]);
-    }
-    for (size_t i = 0; i < r->deleted.n; i++) {
-        (void)printf("Deleted: %s\n", r->deleted.v[i]);
-    }
-}
-
-static void print_list(const char *name, const struct kist_strv *list)
-{
-    (void)printf("\"%s\":[", name);
-    for (size_t i = 0; i < list->n; i++) {
-        (void)printf("%s\"%s\"", i > 0 ? "," : "", list->v[i]);
-    }
-    (void)printf("],");
-}
-
-static void print_json(const struct kist_store_removed *r)
-{
-    (void)printf("{");
-    print_list("untagged", &r->untagged);
-    print_list("deleted", &r->deleted);
-    (void)printf("\"freed\":%llu}\n", (unsigned long long)r->freed);
-}
 
 /* Every operand is tried; the first failure is the command's, with --force not one that finds nothing: as Docker has it. */
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
@@ -57,7 +24,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
         int done = kist_store_image_remove(store, operands[i], o->force, &removed, &one);
 
         if (done == 0) {
-            o->json ? print_json(&removed) : print_removed(&removed);
+            o->json ? kist_pruning_json(&removed) : kist_pruning_removed(&removed, "Untagged: ", "Deleted: ");
         } else if (failed == 0 && !(o->force && done == KIST_E_NOT_FOUND)) {
             failed = done;
             *err = one;

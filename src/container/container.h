@@ -25,6 +25,7 @@
 #include <cJSON.h>
 #include <stdbool.h>
 
+#include "base/str.h"
 #include "store/store.h"
 
 #define KIST_CONTAINER_ID_MAX 65    /* 64 hex digits and NUL */
@@ -110,6 +111,10 @@ int kist_container_list_find(const struct kist_container_list *list, const char 
 /* KIST_E_CONFLICT: it is running and force is off; with force it is killed first. */
 int kist_container_remove(const struct kist_engine *e, const char *id, bool force,
                           struct kist_error *err) KIST_CHECKED;
+
+/* Removes the containers that do not run and that takes takes; their IDs are added to deleted, and freed is told the bytes. */
+int kist_container_prune(const struct kist_engine *e, bool (*takes)(void *arg, const struct kist_container *c), void *arg,
+                         struct kist_strv *deleted, uint64_t *freed, struct kist_error *err) KIST_CHECKED;
 
 /* Removes what killed processes left in <run>, in cgroups, and their transient containers. Cheap when there
  * is nothing. */

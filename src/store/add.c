@@ -187,6 +187,7 @@ static int add_locked(struct kist_store *s, const struct kist_image_new *new, st
         return rc;
     }
     rc = kist_index_put(&index, image, change, err);
+    kist_store_image_used(s, &image->manifest.digest); /* also where it was here for long */
     if (rc == 0) {
         return port_dir_sync(s->root, err); /* who wrote this index may have died before it lasted */
     }

@@ -264,6 +264,11 @@ int kist_store_container_open(struct kist_store *s, const char *id, struct port_
     return rc == KIST_E_NOT_FOUND ? no_such(id, err) : rc;
 }
 
+int kist_store_container_usage(struct kist_store *s, const char *id, uint64_t *bytes, struct kist_error *err)
+{
+    return is_id(id) ? port_dir_usage(s->containers, id, bytes, err) : no_such(id, err);
+}
+
 /* ---- removing ---- */
 
 /* Into tmp/, under the name of a lease: so long as we live nobody else deletes it, and once we are dead

@@ -290,22 +290,19 @@ static int choose_image(struct pruning *p, size_t g, struct kist_error *err)
 /* Bytes to free; UINT64_MAX where all may go. */
 static int goal(const struct pruning *p, uint64_t *bytes, struct kist_error *err)
 {
-    struct port_space space;
+    struct kist_store_space space;
     int rc;
 
     *bytes = p->options->need;
-    if (p->options->target_free > 0) {
-        rc = port_dir_space(p->removal.store->root, &space, err);
-        if (rc < 0) {
-            return rc;
-        }
-        if (space.available < p->options->target_free) {
-            *bytes = KIST_MAX(*bytes, p->options->target_free - space.available);
-        }
-    } else if (*bytes == 0) {
-        *bytes = UINT64_MAX;
+    if (p->options->target_free == 0) {
+        *bytes = *bytes > 0 ? *bytes : UINT64_MAX;
+        return 0;
     }
-    return 0;
+    rc = kist_store_space(p->removal.store, &space, err);
+    if (rc == 0 && space.left < p->options->target_free) {
+        *bytes = KIST_MAX(*bytes, p->options->target_free - space.left);
+    }
+    return rc;
 }
 
 static int prune(struct pruning *p, struct kist_store_removed *removed, struct kist_error *err)
@@ -330,13 +327,16 @@ static int prune(struct pruning *p, struct kist_store_removed *removed, struct k
         return rc;
     }
     if (r->ordered == 0) { /* there may be garbage of one who died all the same */
+        removed->missing = bytes != UINT64_MAX ? bytes : 0;
         return p->options->dry_run ? 0 : kist_store_sweep(r->store, &r->index, NULL, NULL, err);
     }
     if (!p->options->dry_run) { /* what is really freed counts */
         r->gone.n = 0;
         r->freed = 0;
     }
-    return kist_removal_carry_out(r, p->options->dry_run, removed, err);
+    rc = kist_removal_carry_out(r, p->options->dry_run, removed, err);
+    removed->missing = bytes != UINT64_MAX && bytes > r->freed ? bytes - r->freed : 0;
+    return rc;
 }
 
 int kist_store_prune(struct kist_store *s, const struct kist_store_prune *options, struct kist_store_removed *removed,

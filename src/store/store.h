@@ -90,6 +90,7 @@ struct kist_store_removed {
     struct kist_strv untagged;       /* full references; with a repository's last tag also its "repository@digest" */
     struct kist_strv deleted;        /* "sha256:<hex>": image IDs, then diff IDs of layers freed, the top first */
     uint64_t freed;                  /* bytes */
+    uint64_t missing;                /* of a pruning that was to free so many bytes: those that are still to be freed */
 };
 
 /*
@@ -108,7 +109,7 @@ struct kist_store_prune {
     bool dry_run;        /* nothing changes */
     uint64_t keep;       /* of each repository, so many images stay: those pulled last */
     uint64_t need;       /* bytes: no more goes than it takes to free so many; 0: all goes that may */
-    uint64_t target_free; /* bytes: the same, until the filesystem has so many available; 0: all goes that may */
+    uint64_t target_free; /* bytes: the same, until so many may be written here (kist_store_space); 0: all goes that may */
     /* Whether image, all of whose entries are asked about, may go: 1 or 0, negative ends it. NULL: each may. */
     int (*takes)(void *arg, const struct kist_image *image, struct kist_error *err);
     void *arg;
@@ -117,8 +118,8 @@ struct kist_store_prune {
 /*
  * Removes images, the one used longest ago first, by one change of index.json, and frees what nothing else needs. Never what is
  * pinned, what a container uses, running or not, or what a living lease names. An image goes with all its names or not at all.
- * removed tells what went, with dry_run what would, and has less than need in freed where there is no more. To be asked dry
- * first by who has no use for less. kist_store_removed_release it in any case.
+ * removed tells what went, with dry_run what would, and in missing what there was no more to be had of: to be asked dry first by
+ * who has no use for less. kist_store_removed_release it in any case.
  */
 int kist_store_prune(struct kist_store *s, const struct kist_store_prune *options, struct kist_store_removed *removed,
                      struct kist_error *err) KIST_CHECKED;
@@ -195,6 +196,8 @@ void kist_container_refs_release(struct kist_container_refs *refs);
 /* The container's directory, by whole id. KIST_E_NOT_FOUND. */
 int kist_store_container_open(struct kist_store *s, const char *id, struct port_dir **dir, struct kist_error *err)
     KIST_CHECKED;
+/* Bytes that it takes on flash, with all in it. */
+int kist_store_container_usage(struct kist_store *s, const char *id, uint64_t *bytes, struct kist_error *err) KIST_CHECKED;
 /* Renames it away first, so that it is gone at once, then deletes the tree. */
 int kist_store_container_remove(struct kist_store *s, const char *id, struct kist_error *err) KIST_CHECKED;
 

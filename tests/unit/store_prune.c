@@ -71,8 +71,15 @@ TEST(takes_what_was_used_longest_ago_first)
     CHECK_STR(went(&f, &o, images, 3), "1");
     o.need++;
     CHECK_STR(went(&f, &o, images, 3), "1 2");
-    o.need = UINT64_MAX;
+    o.need = UINT64_MAX - 1;
     CHECK_STR(went(&f, &o, images, 3), "1 2 0");
+    {
+        struct kist_store_removed removed;
+
+        CHECK_OK(kist_store_prune(f.store, &o, &removed, &f.err), f.err);
+        CHECK(removed.missing == o.need - 3 * 4 * 4096);
+        kist_store_removed_release(&removed);
+    }
     o = (struct kist_store_prune){.all = true, .dry_run = true, .target_free = UINT64_MAX};
     CHECK_STR(went(&f, &o, images, 3), "1 2 0");
     o.target_free = 1; /* there is as much */

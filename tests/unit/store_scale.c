@@ -97,5 +97,13 @@ TEST(a_thousand_images)
     kist_store_removed_release(&removed);
     CHECK_INT(fixture_count(&f, "layers/sha256"), layers - (LAYERS - 4));
     CHECK_INT(fixture_count(&f, "blobs/sha256"), 2 * (IMAGES - 1));
+
+    start = port_clock_monotonic();
+    CHECK_OK(kist_store_prune(f.store, &(struct kist_store_prune){.all = true}, &removed, &f.err), f.err);
+    printf("prune all: %u ms\n", (unsigned)(port_clock_monotonic() - start));
+    CHECK_INT(removed.deleted.n, IMAGES - 1 + layers - (LAYERS - 4));
+    kist_store_removed_release(&removed);
+    CHECK_INT(fixture_count(&f, "layers/sha256"), 0);
+    CHECK_INT(fixture_count(&f, "blobs/sha256"), 0);
     fixture_release(&f);
 }
