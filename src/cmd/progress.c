@@ -150,6 +150,9 @@ static void begin(struct kist_progress *p, const struct kist_pull_plan *plan)
                       plan->layer_count == 1 ? "" : "s", kist_str_size(size, plan->download_bytes),
                       kist_platform_text(platform, &plan->platform));
     }
+    for (size_t i = 0; i < plan->evicted.untagged.n && p->mode != KIST_PROGRESS_JSON; i++) {
+        (void)fprintf(stderr, "%s: removed to make room\n", plan->evicted.untagged.v[i]);
+    }
     for (size_t i = 0; i < plan->layer_count; i++) {
         if (plan->layers[i].state == KIST_PULL_KEPT) {
             p->mode == KIST_PROGRESS_JSON ? print_json(&plan->layers[i]) : print_state(&plan->layers[i]);

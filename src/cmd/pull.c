@@ -15,6 +15,15 @@ static const char *change_name(enum kist_store_change change)
     return names[change];
 }
 
+static void print_evicted(const struct kist_store_removed *r)
+{
+    (void)printf("\"evicted\":[");
+    for (size_t i = 0; i < r->untagged.n; i++) {
+        (void)printf("%s\"%s\"", i > 0 ? "," : "", r->untagged.v[i]);
+    }
+    (void)printf("],\"evictedBytes\":%" PRIu64 "}\n", r->freed);
+}
+
 static void print_json(const struct kist_pull_plan *p, bool dry_run)
 {
     char digest[KIST_DIGEST_TEXT_MAX], id[KIST_DIGEST_TEXT_MAX], platform[KIST_PLATFORM_TEXT_MAX];
@@ -28,24 +37,41 @@ static void print_json(const struct kist_pull_plan *p, bool dry_run)
                  p->name, dry_run ? "planned" : change_name(p->change), kist_digest_text(digest, &p->source),
                  kist_digest_text(id, &p->config), kist_platform_text(platform, &p->platform), p->layer_count);
     if (dry_run) {
-        (void)printf("\"layersToDownload\":%zu,\"download\":%" PRIu64 ",\"estimate\":%" PRIu64 "}\n", missing,
-                     p->download_bytes, p->estimate_bytes);
+        (void)printf("\"layersToDownload\":%zu,\"download\":%" PRIu64 ",\"estimate\":%" PRIu64 ",\"bound\":%" PRIu64
+                     ",\"peak\":%" PRIu64 ",",
+                     missing, p->download_bytes, p->estimate_bytes, p->bound_bytes, p->peak_bytes);
+        if (p->left_bytes != UINT64_MAX) {
+            (void)printf("\"left\":%" PRIu64 ",", p->left_bytes);
+        }
+        (void)printf("\"mountMemory\":%" PRIu64 ",\"fits\":%s,", p->mount_bytes, p->fits ? "true" : "false");
     } else {
-        (void)printf("\"received\":%" PRIu64 ",\"kept\":%" PRIu64 "}\n", p->received_bytes, p->kept_bytes);
+        (void)printf("\"received\":%" PRIu64 ",\"kept\":%" PRIu64 ",", p->received_bytes, p->kept_bytes);
     }
+    print_evicted(&p->evicted);
 }
 
 static void print_plan(const struct kist_pull_plan *p)
 {
-    char size[KIST_STR_SIZE_MAX], kept[KIST_STR_SIZE_MAX], digest[KIST_DIGEST_TEXT_MAX];
+    char size[KIST_STR_SIZE_MAX], kept[KIST_STR_SIZE_MAX], most[KIST_STR_SIZE_MAX], digest[KIST_DIGEST_TEXT_MAX];
 
     for (size_t i = 0; i < p->layer_count; i++) {
         (void)printf("%s  %-12s %s\n", kist_digest_text(digest, &p->layers[i].blob.digest),
                      p->layers[i].state == KIST_PULL_KEPT ? "kept" : "to download",
                      kist_str_size(size, p->layers[i].blob.size));
     }
-    (void)printf("Would download %s and keep about %s\n", kist_str_size(size, p->download_bytes),
-                 kist_str_size(kept, p->estimate_bytes));
+    (void)printf("Would download %s and keep about %s, %s at most\n", kist_str_size(size, p->download_bytes),
+                 kist_str_size(kept, p->estimate_bytes), kist_str_size(most, p->bound_bytes));
+    if (p->left_bytes != UINT64_MAX) {
+        (void)printf("Would take %s while it works; %s left\n", kist_str_size(size, p->peak_bytes),
+                     kist_str_size(kept, p->left_bytes));
+    }
+    for (size_t i = 0; i < p->evicted.untagged.n; i++) {
+        (void)printf("Would remove '%s' to make room\n", p->evicted.untagged.v[i]);
+    }
+    if (p->evicted.freed > 0) {
+        (void)printf("Would free %s\n", kist_str_size(size, p->evicted.freed));
+    }
+    (void)printf("Mounted, its layers take about %s of the kernel's memory\n", kist_str_size(size, p->mount_bytes));
 }
 
 static void print_result(const struct kist_pull_plan *p)
@@ -66,7 +92,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 
     (void)count;
     rc = kist_pulling(app, operands[0], o->platform, o->dry_run && !o->progress ? "none" : progress, o->dry_run, &plan, err);
-    if (rc == 0) {
+    if (rc == 0 || (o->dry_run && rc == KIST_E_NO_SPACE && plan.layers)) {
         if (o->json) {
             print_json(&plan, o->dry_run);
         } else if (o->quiet) {

@@ -58,6 +58,7 @@ int kist_pulling(struct kist_app *app, const char *reference, const char *platfo
     }
     layer_options(&app->settings, &options.layer);
     rc = kist_remote_options(app, &options.registry, err);
+    rc = rc < 0 ? rc : kist_settings_limits(&app->settings, &options.limits, err);
     if (rc < 0) {
         return rc;
     }

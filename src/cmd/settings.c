@@ -29,6 +29,7 @@ const struct kist_setting kist_settings_table[] = {
     ROW("store.reserve", "store-reserve", 0, TEXT, reserve, "SIZE|N%", "Free space always left to others"),
     ROW("prune.keep-previous", "prune-keep-previous", 0, FLAG, keep_previous, NULL,
         "Pruning keeps what each name stood for before"),
+    ROW("prune.auto", "prune-auto", 0, FLAG, prune_auto, NULL, "Remove images when a pull needs room, those used longest ago first"),
     ROW("tls.ca", "tls-ca", 0, TEXT, tls_ca, "FILE", "Certificates to trust (PEM), instead of the system's"),
     ROW("registry.insecure", "registry-insecure", 0, LIST, insecure, "HOST[:PORT]",
         "Registry that may use plain HTTP or an unknown certificate"),
@@ -294,6 +295,8 @@ int kist_settings_limits(const struct kist_settings *s, struct kist_store_limits
 {
     int rc = parse_amount(&limits->quota, s->quota, "store.quota", err);
 
+    limits->evict = s->prune_auto;
+    limits->keep_previous = s->keep_previous;
     return rc < 0 ? rc : parse_amount(&limits->reserve, s->reserve, "store.reserve", err);
 }
 

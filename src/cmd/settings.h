@@ -19,7 +19,7 @@ struct kist_settings {
     uint64_t compression_level;
     uint64_t workers;
     const char *quota, *reserve; /* NULL: none */
-    bool keep_previous;
+    bool prune_auto, keep_previous;
     const char *tls_ca;
     struct kist_strv insecure; /* registries */
     const char *auth_file;     /* NULL: the search order */

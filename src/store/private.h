@@ -113,10 +113,13 @@ bool kist_store_limited(const struct kist_store *s);
 uint64_t kist_store_cost_inverse(const struct kist_store *s, uint64_t bytes);
 /* What is kept free for the rewrite of index.json. */
 uint64_t kist_store_headroom(struct kist_store *s);
-/* Bytes that rooms of the living hold and their places do not take yet. The caller holds the lock. */
-int kist_store_rooms(struct kist_store *s, uint64_t *promised, struct kist_error *err) KIST_CHECKED;
-/* Sets KIST_E_NO_SPACE: "needs <bytes><more>, ...". */
-int kist_store_no_room(const struct kist_store_space *space, uint64_t bytes, const char *more, struct kist_error *err);
+/* Bytes that rooms hold and their places do not take yet. reap: of the living, and those of the dead are deleted; the caller
+ * holds the lock. */
+int kist_store_rooms(struct kist_store *s, bool reap, uint64_t *promised, struct kist_error *err) KIST_CHECKED;
+/* kist_store_space for whoever holds the lock, exclusively: nobody else takes of what is left. */
+int kist_store_space_locked(struct kist_store *s, struct kist_store_space *space, struct kist_error *err) KIST_CHECKED;
+/* 0: so many bytes may be written now. The caller holds the lock, exclusively; where there is no limit he need not. */
+int kist_store_fits(struct kist_store *s, uint64_t bytes, struct kist_error *err) KIST_CHECKED;
 
 /* ---- finding ---- */
 

@@ -57,10 +57,11 @@ static uint64_t minus(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-int kist_store_space(struct kist_store *s, struct kist_store_space *space, struct kist_error *err)
+static int find_space(struct kist_store *s, bool locked, struct kist_store_space *space, struct kist_error *err)
 {
     struct kist_store_usage usage;
     struct port_space fs;
+    uint64_t left;
     int rc = port_dir_space(s->root, &fs, err);
 
     *space = (struct kist_store_space){.quota = 0};
@@ -71,7 +72,7 @@ int kist_store_space(struct kist_store *s, struct kist_store_space *space, struc
     space->reserve = bytes_of(&s->limits.reserve, fs.total);
     space->available = fs.available;
     space->kept = kist_store_headroom(s);
-    if (kist_store_limited(s) && (rc = kist_store_rooms(s, &space->promised, err)) < 0) {
+    if (kist_store_limited(s) && (rc = kist_store_rooms(s, locked, &space->promised, err)) < 0) {
         return rc;
     }
     space->left = minus(minus(minus(space->available, space->reserve), space->promised), space->kept);
@@ -80,7 +81,9 @@ int kist_store_space(struct kist_store *s, struct kist_store_space *space, struc
             return rc;
         }
         space->used = usage.total;
-        space->left = KIST_MIN(space->left, minus(minus(minus(space->quota, space->used), space->promised), space->kept));
+        left = minus(minus(minus(space->quota, space->used), space->promised), space->kept);
+        space->by_quota = left < space->left;
+        space->left = KIST_MIN(left, space->left);
     }
     return 0;
 }
@@ -96,26 +99,36 @@ static const char *limit_text(char text[KIST_STR_SIZE_MAX], uint64_t bytes)
     return text;
 }
 
-int kist_store_no_room(const struct kist_store_space *space, uint64_t bytes, const char *more, struct kist_error *err)
+int kist_store_space(struct kist_store *s, struct kist_store_space *space, struct kist_error *err)
+{
+    return find_space(s, false, space, err);
+}
+
+int kist_store_space_locked(struct kist_store *s, struct kist_store_space *space, struct kist_error *err)
+{
+    return find_space(s, true, space, err);
+}
+
+int kist_store_space_fits(const struct kist_store_space *space, uint64_t bytes, struct kist_error *err)
 {
     char need[KIST_STR_SIZE_MAX], left[KIST_STR_SIZE_MAX], limit[KIST_STR_SIZE_MAX];
-    uint64_t disk = minus(minus(minus(space->available, space->reserve), space->promised), space->kept);
-    bool by_disk = space->quota == 0 || disk == space->left;
+    const char *what = space->by_quota      ? "under quota "
+                       : space->reserve > 0 ? "on the filesystem above reserve "
+                                            : "on the filesystem";
+    uint64_t bound = space->by_quota ? space->quota : space->reserve;
 
-    return kist_error_set(err, KIST_E_NO_SPACE, "needs %s%s, %s left %s%s (try 'kist image prune')",
-                          kist_str_size(need, bytes), more, kist_str_size(left, space->left),
-                          !by_disk             ? "under quota "
-                          : space->reserve > 0 ? "on the filesystem above reserve "
-                                               : "on the filesystem",
-                          !by_disk             ? limit_text(limit, space->quota)
-                          : space->reserve > 0 ? limit_text(limit, space->reserve)
-                                               : "");
+    if (bytes <= space->left) {
+        return 0;
+    }
+    return kist_error_set(err, KIST_E_NO_SPACE, "needs %s, %s left %s%s (try 'kist image prune')",
+                          kist_str_size(need, bytes), kist_str_size(left, space->left), what,
+                          bound > 0 ? limit_text(limit, bound) : "");
 }
 
 int kist_store_fits(struct kist_store *s, uint64_t bytes, struct kist_error *err)
 {
     struct kist_store_space space;
-    int rc = kist_store_space(s, &space, err);
+    int rc = kist_store_space_locked(s, &space, err);
 
-    return rc < 0 || bytes <= space.left ? rc : kist_store_no_room(&space, bytes, "", err);
+    return rc < 0 ? rc : kist_store_space_fits(&space, bytes, err);
 }

@@ -22,6 +22,8 @@ struct kist_store_amount {
 struct kist_store_limits {
     struct kist_store_amount quota;   /* value 0: none */
     struct kist_store_amount reserve; /* value 0: none */
+    bool evict;                       /* who needs room may remove images for it, the one used longest ago first */
+    bool keep_previous;               /* but not what an update would fall back to */
 };
 
 /* Holds for all that is done through s from now on; until then there is no limit but the disk. */
@@ -41,19 +43,17 @@ struct kist_store_space {
     uint64_t kept;           /* for the rewrite of index.json */
     uint64_t available;      /* of the filesystem */
     uint64_t left;           /* what may still be written */
+    bool by_quota;           /* it is the quota that says so, not the disk */
 };
 
-/* As of now; certain only while the store is locked. */
+/* A forecast: as of now, with the room of the dead for that of the living. Takes no lock. */
 int kist_store_space(struct kist_store *s, struct kist_store_space *space, struct kist_error *err) KIST_CHECKED;
+
+/* 0, or KIST_E_NO_SPACE where bytes are more than is left, as above. */
+int kist_store_space_fits(const struct kist_store_space *space, uint64_t bytes, struct kist_error *err) KIST_CHECKED;
 
 /* What a new file of size bytes takes at most, with the filesystem's own records of it. */
 uint64_t kist_store_cost(const struct kist_store *s, uint64_t size);
-
-/*
- * 0: so many bytes may be written. KIST_E_NO_SPACE: "needs 41.2 MiB, 12.0 MiB left under quota 256 MiB (try 'kist image prune')".
- * Holds for as long as the caller has the store's lock, exclusively; without it, it is a forecast.
- */
-int kist_store_fits(struct kist_store *s, uint64_t bytes, struct kist_error *err) KIST_CHECKED;
 
 /*
  * Room for what is about to be written at "<kind>/<name>" below the root, a file or a directory, there already or not: partial/<hex>,
@@ -65,11 +65,12 @@ int kist_store_fits(struct kist_store *s, uint64_t bytes, struct kist_error *err
 struct kist_store_room;
 /*
  * Room for bytes more than the place takes now. from (may be NULL): another room, which becomes smaller by that first, for as
- * much as it has. Takes the store's lock. KIST_E_NO_SPACE as kist_store_fits.
+ * much as it has. Takes the store's lock, and removes images where the limits say so and it helps.
+ * KIST_E_NO_SPACE: "needs 41.2 MiB, 12.0 MiB left under quota 256 MiB (try 'kist image prune')".
  */
 int kist_store_room_take(struct kist_store *s, const char *kind, const char *name, uint64_t bytes,
                          struct kist_store_room *from, struct kist_store_room **out, struct kist_error *err) KIST_CHECKED;
-/* Makes it larger by least bytes, by up to wish where there is as much. KIST_E_NO_SPACE. Takes the store's lock. */
+/* Makes it larger by least bytes, by up to wish where there is as much; the same otherwise. */
 int kist_store_room_grow(struct kist_store_room *room, uint64_t least, uint64_t wish, struct kist_error *err) KIST_CHECKED;
 /* Bytes of one file that fit in it; UINT64_MAX for NULL. */
 uint64_t kist_store_room_bytes(const struct kist_store_room *room);

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "private.h"
 
 #define PREFIX "room-"
+#define TRIES 3
 #define PLACE_MAX 320
 #define TEXT_MAX (PLACE_MAX + 24)
 
@@ -46,6 +48,7 @@ static int place_usage(struct kist_store *s, const char *place, uint64_t *bytes,
 
 struct sum {
     struct kist_store *store;
+    bool reap;
     uint64_t bytes;
 };
 
@@ -57,7 +60,7 @@ static int add_one(void *arg, const char *name, struct kist_error *err)
     char *place;
     int rc;
 
-    if (!kist_str_starts(name, PREFIX) || !kist_store_partial_reap(sum->store, name)) {
+    if (!kist_str_starts(name, PREFIX) || (sum->reap && !kist_store_partial_reap(sum->store, name))) {
         return 0;
     }
     rc = kist_store_read(sum->store->partial, name, &text, err);
@@ -70,6 +73,9 @@ static int add_one(void *arg, const char *name, struct kist_error *err)
         place[strcspn(place, "\n")] = '\0';
     }
     if (!place || !kist_str_u64(text.data, INT64_MAX, &bytes)) {
+        if (!sum->reap) {
+            return 0; /* being made */
+        }
         return kist_error_set(err, KIST_E_CORRUPT, "'%s/%s' is damaged", port_dir_path(sum->store->partial), name);
     }
     rc = place_usage(sum->store, place, &used, err);
@@ -79,9 +85,9 @@ static int add_one(void *arg, const char *name, struct kist_error *err)
     return rc;
 }
 
-int kist_store_rooms(struct kist_store *s, uint64_t *promised, struct kist_error *err)
+int kist_store_rooms(struct kist_store *s, bool reap, uint64_t *promised, struct kist_error *err)
 {
-    struct sum sum = {.store = s};
+    struct sum sum = {.store = s, .reap = reap};
     int rc = port_dir_list(s->partial, add_one, &sum, err);
 
     *promised = sum.bytes;
@@ -123,23 +129,99 @@ static int make_room(struct kist_store_room *r, uint64_t bytes, struct kist_erro
     return change_room(r, bytes, err);
 }
 
-static int take_locked(struct kist_store_room *r, uint64_t bytes, struct kist_store_room *from, struct kist_error *err)
+/* What is asked for: a new room of bytes, or least bytes more for one that has a file already. */
+struct asking {
+    struct kist_store_room *room, *from;
+    uint64_t least, wish;
+};
+
+/* Told is what the place needs in all, and may have. */
+static int grow_locked(const struct asking *a, const struct kist_store_space *space, struct kist_error *err)
 {
-    struct kist_store *s = r->store;
-    uint64_t before = from ? from->bytes : 0, used = 0, file = kist_store_cost(s, TEXT_MAX);
+    struct kist_store_room *r = a->room;
+    struct kist_store_space all = *space;
     int rc;
 
-    if ((rc = place_usage(s, r->place, &used, err)) < 0) {
+    all.left += r->bytes;
+    rc = kist_store_space_fits(&all, r->bytes + a->least, err);
+    return rc < 0 ? rc : change_room(r, r->bytes + KIST_MIN(KIST_MAX(a->least, a->wish), space->left), err);
+}
+
+static int take_locked(const struct asking *a, struct kist_store_space *space, struct kist_error *err)
+{
+    uint64_t before = a->from ? a->from->bytes : 0, given = KIST_MIN(before, a->least), used = 0;
+    int rc = place_usage(a->room->store, a->room->place, &used, err);
+
+    if (rc < 0 || (given > 0 && (rc = change_room(a->from, before - given, err)) < 0)) {
         return rc;
     }
-    if (from && (rc = change_room(from, before - KIST_MIN(before, bytes), err)) < 0) {
+    space->left += given;
+    rc = a->least > INT64_MAX - used
+             ? kist_error_set(err, KIST_E_NO_SPACE, "needs %" PRIu64 " bytes", a->least)
+             : kist_store_space_fits(space, a->least + kist_store_cost(a->room->store, TEXT_MAX), err);
+    rc = rc < 0 ? rc : make_room(a->room, used + a->least, err);
+    if (rc < 0 && given > 0) {
+        (void)!change_room(a->from, before, NULL);
+    }
+    return rc;
+}
+
+static int try(const struct asking *a, uint64_t *missing, struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    struct kist_store *s = a->room->store;
+    struct kist_store_space space;
+    int rc;
+
+    *missing = 0;
+    if ((kist_store_limited(s) && (rc = kist_store_lock(s, true, &lock, err)) < 0) ||
+        (rc = kist_store_space_locked(s, &space, err)) < 0) {
         return rc;
     }
-    rc = bytes > INT64_MAX - used ? kist_error_set(err, KIST_E_NO_SPACE, "needs %" PRIu64 " bytes", bytes)
-                                  : kist_store_fits(s, bytes + file, err);
-    rc = rc < 0 ? rc : make_room(r, used + bytes, err);
-    if (rc < 0 && from) {
-        (void)!change_room(from, before, NULL);
+    rc = a->room->file               ? grow_locked(a, &space, err)
+         : kist_store_limited(s)     ? take_locked(a, &space, err)
+                                     : kist_store_space_fits(&space, a->least, err);
+    if (rc == KIST_E_NO_SPACE) {
+        *missing = a->least + kist_store_cost(s, TEXT_MAX) - KIST_MIN(space.left, a->least);
+    }
+    return rc;
+}
+
+/* 1: images went that make room for so many bytes; 0: there are none such. */
+static int evict(struct kist_store *s, uint64_t missing, struct kist_error *err)
+{
+    struct kist_store_prune options = {
+        .all = true, .keep_previous = s->limits.keep_previous, .dry_run = true, .need = missing};
+    struct kist_store_removed removed;
+    int rc = kist_store_prune(s, &options, &removed, err);
+    bool enough = rc == 0 && removed.freed >= missing;
+
+    kist_store_removed_release(&removed);
+    if (!enough) {
+        return rc;
+    }
+    options.dry_run = false;
+    rc = kist_store_prune(s, &options, &removed, err);
+    for (size_t i = 0; i < removed.untagged.n; i++) {
+        kist_log(KIST_LOG_INFO, "image '%s' went to make room", removed.untagged.v[i]);
+    }
+    kist_store_removed_release(&removed);
+    return rc < 0 ? rc : 1;
+}
+
+/* Others may take what was just made free; but not for ever. */
+static int ask(const struct asking *a, struct kist_error *err)
+{
+    struct kist_error ignored;
+    uint64_t missing;
+    int rc = try(a, &missing, err);
+
+    for (int i = 0; i < TRIES && rc == KIST_E_NO_SPACE && a->room->store->limits.evict; i++) {
+        rc = evict(a->room->store, missing, &ignored);
+        if (rc <= 0) {
+            return KIST_E_NO_SPACE; /* as err has it */
+        }
+        rc = try(a, &missing, err);
     }
     return rc;
 }
@@ -147,24 +229,19 @@ static int take_locked(struct kist_store_room *r, uint64_t bytes, struct kist_st
 int kist_store_room_take(struct kist_store *s, const char *kind, const char *name, uint64_t bytes,
                          struct kist_store_room *from, struct kist_store_room **out, struct kist_error *err)
 {
-    KIST_AUTO(store_lock) struct port_file *lock = NULL;
-    struct kist_store_room *r;
+    struct kist_store_room *r = calloc(1, sizeof(*r));
+    const struct asking a = {.room = r, .from = from, .least = bytes};
     int rc;
 
     *out = NULL;
-    if (!kist_store_limited(s)) {
-        return kist_store_fits(s, bytes, err);
-    }
-    r = calloc(1, sizeof(*r));
     if (!r) {
         return kist_error_nomem(err);
     }
     r->store = s;
     rc = kist_str_format(r->place, sizeof(r->place), "%s/%s", kind, name)
-             ? kist_store_lock(s, true, &lock, err)
+             ? ask(&a, err)
              : kist_error_set(err, KIST_E_FAIL, "the name '%.60s' is too long", name);
-    rc = rc < 0 ? rc : take_locked(r, bytes, from, err);
-    if (rc < 0) {
+    if (rc < 0 || !r->file) {
         kist_store_room_free(r);
         return rc;
     }
@@ -174,21 +251,9 @@ int kist_store_room_take(struct kist_store *s, const char *kind, const char *nam
 
 int kist_store_room_grow(struct kist_store_room *room, uint64_t least, uint64_t wish, struct kist_error *err)
 {
-    KIST_AUTO(store_lock) struct port_file *lock = NULL;
-    struct kist_store_space space;
-    int rc;
+    const struct asking a = {.room = room, .least = least, .wish = wish};
 
-    if (!room || least == 0) {
-        return 0;
-    }
-    if ((rc = kist_store_lock(room->store, true, &lock, err)) < 0 ||
-        (rc = kist_store_space(room->store, &space, err)) < 0) {
-        return rc;
-    }
-    if (least > space.left) {
-        return kist_store_no_room(&space, least, " more", err);
-    }
-    return change_room(room, room->bytes + KIST_MIN(KIST_MAX(least, wish), space.left), err);
+    return room && least > 0 ? ask(&a, err) : 0;
 }
 
 uint64_t kist_store_room_bytes(const struct kist_store_room *room)

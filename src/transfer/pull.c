@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "transfer/layer_pull.h"
+#include "transfer/plan.h"
 #include "transfer/resolve.h"
 
 #define DEFAULT_JOBS 2U
@@ -49,51 +50,6 @@ static bool should_stop(void *arg)
     failed = p->failed;
     (void)pthread_mutex_unlock(&p->lock);
     return failed || (p->options->registry.stop && p->options->registry.stop(p->options->registry.stop_arg));
-}
-
-static bool is_first(const struct kist_pull_plan *plan, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (kist_digest_equal(&plan->layers[i].diff_id, &plan->layers[index].diff_id)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A squashfs of zstd-3 blocks is about as large as the gzip or zstd layer it came from. */
-static uint64_t estimate(const struct kist_pull_layer *layer)
-{
-    return layer->blob.size + layer->blob.size / 32 + 8192;
-}
-
-static int make_plan(struct pull *p, const struct kist_resolved *r, struct kist_error *err)
-{
-    struct kist_pull_plan *plan = p->plan;
-
-    plan->platform = r->config.platform;
-    plan->source = r->source;
-    plan->manifest = r->manifest_desc;
-    plan->config = r->manifest.config.digest;
-    plan->layers = calloc(r->manifest.entry_count + 1, sizeof(*plan->layers));
-    if (!plan->layers) {
-        return kist_error_nomem(err);
-    }
-    plan->layer_count = r->manifest.entry_count;
-    for (size_t i = 0; i < plan->layer_count; i++) {
-        struct kist_pull_layer *layer = &plan->layers[i];
-
-        layer->diff_id = r->config.diff_ids[i];
-        layer->blob = r->manifest.entries[i];
-        /* The same layer twice in an image is pulled once. */
-        if (!is_first(plan, i) || (p->store && kist_store_has_layer(p->store, &layer->diff_id))) {
-            layer->state = KIST_PULL_KEPT;
-        } else {
-            plan->download_bytes += layer->blob.size;
-            plan->estimate_bytes += estimate(layer);
-        }
-    }
-    return 0;
 }
 
 static void arrived(void *arg, size_t len)
@@ -160,7 +116,7 @@ static void *run_job(void *arg)
             .store = p->store,
             .options = &p->options->layer,
             .layer = &p->plan->layers[job->layer],
-            .expected = estimate(&p->plan->layers[job->layer]),
+            .expected = kist_layer_estimate(&p->plan->layers[job->layer].blob),
             .room = p->room,
             .arrived = arrived,
             .arg = job,
@@ -208,11 +164,29 @@ static int run_jobs(struct pull *p, struct kist_registry *registry, struct kist_
     return 0;
 }
 
+/* What the name stands for now, which an update falls back to: 1 with its manifest's digest, else 0. */
+static size_t find_current(struct pull *p, struct kist_digest *digest)
+{
+    KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
+    size_t found = 0;
+
+    if (!p->options->limits.evict || !p->options->limits.keep_previous || kist_store_images(p->store, &list, NULL) < 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < list.n && !found; i++) {
+        if (list.v[i].name && strcmp(list.v[i].name, p->plan->name) == 0) {
+            *digest = list.v[i].manifest.digest;
+            found = 1;
+        }
+    }
+    return found;
+}
+
 static int take_lease(struct pull *p, const struct kist_resolved *r, struct kist_store_lease **lease,
                       struct kist_error *err)
 {
     size_t count = r->config.diff_id_count;
-    struct kist_digest *digests = calloc(count + 2, sizeof(*digests));
+    struct kist_digest *digests = calloc(count + 3, sizeof(*digests));
     int rc;
 
     if (!digests) {
@@ -221,7 +195,9 @@ static int take_lease(struct pull *p, const struct kist_resolved *r, struct kist
     memcpy(digests, r->config.diff_ids, count * sizeof(*digests));
     digests[count] = r->manifest_desc.digest;
     digests[count + 1] = r->manifest.config.digest;
-    rc = kist_store_lease_begin(p->store, digests, count + 2, lease, err);
+    count += 2;
+    count += find_current(p, &digests[count]);
+    rc = kist_store_lease_begin(p->store, digests, count, lease, err);
     free(digests);
     return rc;
 }
@@ -254,15 +230,16 @@ static int pull_with(struct pull *p, struct kist_registry *registry, struct kist
             return rc;
         }
     }
-    rc = make_plan(p, r, err);
-    if (rc < 0) {
+    rc = kist_plan_make(p->plan, p->store, r, err);
+    rc = rc < 0 ? rc : kist_plan_fit(p->plan, p->store, o, o->dry_run ? NULL : &p->room, err);
+    if (rc == 0) {
+        tell(p, -1);
+    }
+    if (rc < 0 || o->dry_run) {
         return rc;
     }
-    tell(p, -1);
-    if (o->dry_run) {
-        return 0;
-    }
     rc = run_jobs(p, registry, err);
+    kist_store_room_free(p->room);
     if (rc == 0) {
         rc = commit(p, r, err);
     }
@@ -316,6 +293,7 @@ int kist_pull(struct kist_store *store, const struct kist_reference *ref, const 
 
 void kist_pull_plan_release(struct kist_pull_plan *plan)
 {
+    kist_store_removed_release(&plan->evicted);
     free(plan->layers);
     plan->layers = NULL;
     plan->layer_count = 0;

@@ -32,7 +32,13 @@ struct kist_pull_plan {
     struct kist_pull_layer *layers;
     size_t layer_count;
     uint64_t download_bytes;     /* compressed bytes of layers not kept yet, manifest and config not counted */
-    uint64_t estimate_bytes;     /* what these will take on flash, about */
+    uint64_t estimate_bytes;     /* what these and the image's documents will take on flash, about */
+    uint64_t bound_bytes;        /* and at most, unless the image was packed unusually hard */
+    uint64_t peak_bytes;         /* taken while it works, with what goes again; 0: nothing to pull */
+    uint64_t left_bytes;         /* of the limit or the disk, before anything goes; UINT64_MAX: unknown */
+    uint64_t mount_bytes;        /* kernel memory while the image's layers are mounted */
+    bool fits;                   /* peak does, once what is in evicted has gone */
+    struct kist_store_removed evicted; /* what has to go for it, as foreseen */
     uint64_t received_bytes;     /* all body bytes that came */
     uint64_t kept_bytes;         /* bytes this pull added to the store */
     enum kist_store_change change;
@@ -46,7 +52,8 @@ struct kist_pull_options {
     struct kist_layer_options layer;
     struct kist_platform platform;
     bool aarch32;
-    bool dry_run;        /* stop after the plan */
+    bool dry_run;        /* stop after the plan: KIST_E_NO_SPACE where it does not fit */
+    struct kist_store_limits limits; /* the store's */
     unsigned jobs;       /* layers side by side; 0: 2 */
     kist_pull_event_fn *event; /* may be NULL */
     void *event_arg;
