@@ -88,5 +88,13 @@
 #ifndef KIST_MAX_CONF
 #define KIST_MAX_CONF (256U << 10)
 #endif
+/* Members of an archive of images that may be needed: documents, layers, links. */
+#ifndef KIST_MAX_ARCHIVE_MEMBERS
+#define KIST_MAX_ARCHIVE_MEMBERS 16384U
+#endif
+/* Bytes of all the documents in an archive of images. */
+#ifndef KIST_MAX_ARCHIVE_TEXT
+#define KIST_MAX_ARCHIVE_TEXT (16U << 20)
+#endif
 
 #endif

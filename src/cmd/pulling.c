@@ -21,7 +21,7 @@ int kist_pulling_platform(const struct kist_app *app, const char *option, struct
 }
 
 /* Half of the memory allowed goes to names, half to inodes of about 128 bytes. */
-static void layer_options(const struct kist_settings *s, struct kist_layer_options *o)
+void kist_pulling_layer(const struct kist_settings *s, struct kist_layer_options *o)
 {
     *o = (struct kist_layer_options){
         .compressor = strcmp(s->compression, "gzip") == 0 ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD,
@@ -56,7 +56,7 @@ int kist_pulling(struct kist_app *app, const char *reference, const char *platfo
     if (rc < 0 && !(dry_run && rc == KIST_E_NOT_FOUND)) {
         return rc;
     }
-    layer_options(&app->settings, &options.layer);
+    kist_pulling_layer(&app->settings, &options.layer);
     rc = kist_remote_options(app, &options.registry, err);
     rc = rc < 0 ? rc : kist_settings_limits(&app->settings, &options.limits, err);
     if (rc < 0) {

@@ -9,6 +9,9 @@
 int kist_pulling_platform(const struct kist_app *app, const char *option, struct kist_platform *platform, bool *aarch32,
                           struct kist_error *err) KIST_CHECKED;
 
+/* How layers are kept, by the settings. */
+void kist_pulling_layer(const struct kist_settings *s, struct kist_layer_options *o);
+
 /* progress: as for --progress. plan is to be released whatever comes back. */
 int kist_pulling(struct kist_app *app, const char *reference, const char *platform, const char *progress, bool dry_run,
                  struct kist_pull_plan *plan, struct kist_error *err) KIST_CHECKED;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "private.h"
 
 #define STEP (1U << 20) /* bytes of room taken at a time */
@@ -176,7 +177,33 @@ int kist_store_layer_writer(struct kist_store_layer_tx *tx, const struct kist_la
     return kist_layer_writer_new(out, tx->file, &limited, err);
 }
 
-int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *err)
+int kist_store_layer_begin_unnamed(struct kist_store *s, struct kist_store_layer_tx **out, struct kist_error *err)
+{
+    struct kist_store_layer_tx *tx = calloc(1, sizeof(*tx));
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    char name[KIST_STORE_NAME_MAX];
+    int rc = tx ? kist_store_temp_name(name, "unnamed-", err) : kist_error_nomem(err);
+
+    *out = NULL;
+    /* a sweep that met the file before it is locked would take it for a dead one's */
+    if (rc < 0 || (rc = kist_store_lock(s, false, &lock, err)) < 0 ||
+        (rc = port_file_create(&tx->file, s->partial, name, false, err)) < 0) {
+        free(tx);
+        return rc;
+    }
+    tx->store = s;
+    (void)!kist_str_copy(tx->hex, sizeof(tx->hex), name);
+    rc = port_file_lock(tx->file, true, 0, err);
+    if (rc < 0) {
+        kist_store_layer_abort(tx);
+        return rc;
+    }
+    *out = tx;
+    return 0;
+}
+
+/* From partial/ to layers/, under the name hex. */
+static int commit(struct kist_store_layer_tx *tx, const char *hex, struct kist_error *err)
 {
     struct kist_store *s = tx->store;
     int rc = port_file_sync(tx->file, err), closed;
@@ -184,7 +211,7 @@ int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *e
     kist_store_room_free(tx->room); /* all is written, and counts by itself */
     tx->room = NULL;
     if (rc == 0) {
-        rc = port_dir_rename(s->partial, tx->hex, s->layers, tx->hex, err);
+        rc = port_dir_rename(s->partial, tx->hex, s->layers, hex, err);
     }
     if (rc < 0) {
         kist_store_layer_abort(tx);
@@ -195,6 +222,24 @@ int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *e
     closed = port_file_close(tx->file, rc < 0 ? NULL : err);
     free(tx);
     return rc < 0 ? rc : closed;
+}
+
+int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *err)
+{
+    return commit(tx, tx->hex, err);
+}
+
+int kist_store_layer_commit_as(struct kist_store_layer_tx *tx, const struct kist_digest *diff_id,
+                               struct kist_error *err)
+{
+    char hex[KIST_DIGEST_HEX_MAX];
+    int rc = find_layer(tx->store, kist_digest_hex(hex, diff_id), err);
+
+    if (rc != 0) {
+        kist_store_layer_abort(tx);
+        return rc;
+    }
+    return commit(tx, hex, err);
 }
 
 void kist_store_layer_abort(struct kist_store_layer_tx *tx)

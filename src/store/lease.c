@@ -5,8 +5,8 @@
 #include "base/str.h"
 #include "private.h"
 
-/* A lease names an image's manifest, config and layers, one digest in hex a line. */
-#define LEASE_MAX ((KIST_MAX_LAYERS + 16) * KIST_DIGEST_HEX_MAX)
+/* A lease names the manifests, configs and layers of images, one digest in hex a line. */
+#define LEASE_MAX ((size_t)KIST_MAX_STORE_IMAGES * 16 * KIST_DIGEST_HEX_MAX)
 
 struct kist_store_lease {
     struct kist_store *store;
@@ -16,17 +16,37 @@ struct kist_store_lease {
     size_t count;
 };
 
-static int write_lease(struct kist_store_lease *lease, struct kist_error *err)
+static int write_lease(struct kist_store_lease *lease, const struct kist_digest *digests, size_t count,
+                       struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(LEASE_MAX);
+    struct kist_digest *all;
     int rc = 0;
 
-    for (size_t i = 0; i < lease->count && rc == 0; i++) {
+    if (count > LEASE_MAX / KIST_DIGEST_HEX_MAX - lease->count) {
+        return kist_error_set(err, KIST_E_UNSUPPORTED, "too many layers and blobs at once");
+    }
+    all = realloc(lease->digests, (lease->count + count + 1) * sizeof(*all));
+    if (!all) {
+        return kist_error_nomem(err);
+    }
+    lease->digests = all;
+    for (size_t i = 0; i < count && rc == 0; i++) {
         char hex[KIST_DIGEST_HEX_MAX];
 
-        rc = kist_buf_printf(&text, err, "%s\n", kist_digest_hex(hex, &lease->digests[i]));
+        rc = kist_buf_printf(&text, err, "%s\n", kist_digest_hex(hex, &digests[i]));
     }
-    return rc < 0 ? rc : port_file_append(lease->file, kist_buf_text(&text), text.len, err);
+    if (rc == 0) {
+        rc = port_file_append(lease->file, kist_buf_text(&text), text.len, err);
+    }
+    if (rc < 0) {
+        /* half a line would make the lease a damaged one to others */
+        (void)!port_file_truncate(lease->file, lease->count * KIST_DIGEST_HEX_MAX, NULL);
+    } else if (count > 0) {
+        memcpy(lease->digests + lease->count, digests, count * sizeof(*digests));
+        lease->count += count;
+    }
+    return rc;
 }
 
 static void lease_free(struct kist_store_lease *lease)
@@ -50,18 +70,9 @@ static int lease_new(struct kist_store *s, const struct kist_digest *digests, si
         return kist_error_nomem(err);
     }
     lease->store = s;
-    lease->digests = count ? calloc(count, sizeof(*digests)) : NULL;
-    if (count && !lease->digests) {
-        rc = kist_error_nomem(err);
-    } else {
-        rc = kist_store_temp_name(lease->name, KIST_STORE_LEASE_PREFIX, err);
-    }
-    if (rc == 0 && count) {
-        memcpy(lease->digests, digests, count * sizeof(*digests));
-        lease->count = count;
-    }
+    rc = kist_store_temp_name(lease->name, KIST_STORE_LEASE_PREFIX, err);
     if (rc < 0 || (rc = port_file_create(&lease->file, s->partial, lease->name, false, err)) < 0 ||
-        (rc = port_file_lock(lease->file, true, 0, err)) < 0 || (rc = write_lease(lease, err)) < 0) {
+        (rc = port_file_lock(lease->file, true, 0, err)) < 0 || (rc = write_lease(lease, digests, count, err)) < 0) {
         lease_free(lease);
         return rc;
     }
@@ -105,6 +116,23 @@ int kist_store_lease_begin(struct kist_store *s, const struct kist_digest *diges
         *out = NULL;
     }
     return rc;
+}
+
+static uint64_t cost_of(const struct kist_store_lease *lease, size_t count)
+{
+    return count > 0 ? kist_store_cost(lease->store, (uint64_t)count * KIST_DIGEST_HEX_MAX) : 0;
+}
+
+int kist_store_lease_add(struct kist_store_lease *lease, const struct kist_digest *digests, size_t count,
+                         struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    int rc = kist_store_lock(lease->store, true, &lock, err); /* a sweep reads it whole, before this or after */
+
+    if (rc == 0) {
+        rc = kist_store_fits(lease->store, cost_of(lease, lease->count + count) - cost_of(lease, lease->count), err);
+    }
+    return rc < 0 ? rc : write_lease(lease, digests, count, err);
 }
 
 static bool reached(const struct kist_store_lease *lease, const struct kist_index *index)

@@ -151,6 +151,9 @@ int kist_store_layer_open(struct kist_store *s, const struct kist_digest *diff_i
 struct kist_store_lease;
 int kist_store_lease_begin(struct kist_store *s, const struct kist_digest *digests, size_t count,
                            struct kist_store_lease **out, struct kist_error *err) KIST_CHECKED;
+/* Names more, as if it had begun with these too. */
+int kist_store_lease_add(struct kist_store_lease *lease, const struct kist_digest *digests, size_t count,
+                         struct kist_error *err) KIST_CHECKED;
 void kist_store_lease_end(struct kist_store_lease *lease);
 
 /*
@@ -160,6 +163,12 @@ void kist_store_lease_end(struct kist_store_lease *lease);
 struct kist_store_layer_tx;
 int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_id, struct kist_store_layer_tx **out,
                            struct kist_error *err) KIST_CHECKED;
+/* A layer whose diff ID its end tells: to be ended by kist_store_layer_commit_as, or aborted. */
+int kist_store_layer_begin_unnamed(struct kist_store *s, struct kist_store_layer_tx **out, struct kist_error *err)
+    KIST_CHECKED;
+/* As kist_store_layer_commit, under that diff ID, which a lease must name. Returns 1 where the layer was kept already: that stays. */
+int kist_store_layer_commit_as(struct kist_store_layer_tx *tx, const struct kist_digest *diff_id, struct kist_error *err)
+    KIST_CHECKED;
 /*
  * Asked several times a second while kist_store_layer_begin waits for another process, from whatever thread that is: true
  * makes it KIST_E_INTERRUPTED. stop NULL (as it begins): only a signal in the waiting thread does.

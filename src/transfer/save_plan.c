@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "image/compose.h"
-#include "layer/layer.h"
+#include "transfer/intake.h"
 
 /* ---- which images ---- */
 
@@ -108,22 +108,6 @@ static bool is_left_out(const struct kist_save_options *o, const struct kist_dig
     return false;
 }
 
-static int tar_size(struct kist_store *s, const struct kist_digest *diff_id, uint64_t *size, struct kist_error *err)
-{
-    char text[KIST_DIGEST_TEXT_MAX];
-    struct port_file *file;
-    struct kist_layer *layer;
-    int rc = kist_store_layer_open(s, diff_id, &file, err);
-
-    if (rc == 0 && (rc = kist_layer_open(&layer, file, err)) == 0) {
-        *size = kist_layer_info(layer)->tar_bytes;
-        kist_layer_close(layer);
-    } else if (rc != KIST_E_NOT_FOUND) {
-        rc = kist_error_wrap(err, "layer '%s'", kist_digest_text(text, diff_id));
-    }
-    return rc;
-}
-
 static int add_layer(struct kist_save_plan *p, struct kist_store *s, const struct kist_digest *diff_id,
                      const struct kist_save_options *o, struct kist_descriptor *desc, struct kist_error *err)
 {
@@ -136,7 +120,7 @@ static int add_layer(struct kist_save_plan *p, struct kist_store *s, const struc
     if (layer == p->layers + p->layer_count) {
         *layer = (struct kist_save_layer){.diff_id = *diff_id, .left_out = is_left_out(o, diff_id)};
         p->layer_count++;
-        rc = tar_size(s, diff_id, &layer->size, err);
+        rc = kist_intake_tar_bytes(s, diff_id, &layer->size, err);
     }
     *desc = (struct kist_descriptor){.media_type = KIST_MEDIA_OCI_LAYER, .digest = *diff_id, .size = layer->size};
     return rc;

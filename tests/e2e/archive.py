@@ -107,5 +107,54 @@ def not_in_inventory(t):
     t.fails(2, "cannot open", "save", "--not-in", t.path("none"), name)
 
 
+# ---- loading --------------------------------------------------------------------------------------------------------
+
+
+class Other:
+    """Another store of the test's, with kist on it."""
+
+    def __init__(self, t, name="other"):
+        self.t, self.root = t, t.path(name)
+
+    def kist(self, *args, **checks):
+        return self.t.kist(*args, env={"KIST_ROOT": self.root}, **checks)
+
+    def fails(self, *args, **checks):
+        return self.t.fails(*args, env={"KIST_ROOT": self.root}, **checks)
+
+    def state(self):
+        """What is kept; and nothing else is."""
+        left = [n for part in ("tmp", "partial") for n in kit.list_dir(os.path.join(self.root, part))]
+        equal(left, [], "left in tmp/ and partial/")
+        rows = self.kist("images", "--json", "--no-trunc").jsons()
+        return (sorted((row["Name"], row["ID"]) for row in rows), kit.list_dir(os.path.join(self.root, "layers/sha256")),
+                kit.list_dir(os.path.join(self.root, "blobs/sha256")))
+
+
+@test
+def load_what_was_saved(t):
+    """From a file, a pipe, packed; the images are the same, and what they give again is."""
+    name, other = SHARED["busybox"], Other(t)
+    t.kist("pull", "-q", name)
+    image_id = busybox().manifest["config"]["digest"]
+    saved = archive(t, name)
+    path = t.write("a.tar", saved)
+    for i, (args, data) in enumerate([
+            (("-i", path), None), (("-q",), saved), (("-i", t.write("a.gz", oci.gzipped(saved, 1))), None),
+            (("-i", "-"), oci.zstd(saved, "-1")), (("-i", t.write("oci.tar", archive(t, "--format", "oci", name))), None)]):
+        other = Other(t, f"other{i}")
+        equal(other.kist("load", *args, input=data).out, f"Loaded image: {name}\n", "what load prints")
+        equal(other.state()[1], sorted(d[7:] for d in busybox().diff_ids), "the layers kept")
+        equal(other.kist("inspect", "--format", "{{.Id}}", name).out.strip(), image_id, "the image ID")
+        equal(sizes(os.path.join(other.root, "layers/sha256")), sizes(os.path.join(t.root, "layers/sha256")), "layer files")
+        other.kist("save", "-o", t.path("again.tar"), name)
+        with open(t.path("again.tar"), "rb") as f:
+            equal(f.read(), saved, "the archive of what was loaded")
+    r = other.kist("load", "-i", path, "--json")
+    equal(r.jsons(), [{"name": name, "image": image_id, "status": "unchanged"}], "what --json prints")
+    contains(other.kist("load", "-i", path).err, "already kept", "what load tells")
+    t.fails(2, "cannot open", "load", "-i", t.path("none"))
+
+
 if __name__ == "__main__":
     kit.main(prepare)
