@@ -69,7 +69,7 @@ extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspec
     kist_cmd_rmi, kist_cmd_run, kist_cmd_create, kist_cmd_start, kist_cmd_ps, kist_cmd_rm, kist_cmd_info,
     kist_cmd_image_prune, kist_cmd_pin, kist_cmd_unpin, kist_cmd_container_prune, kist_cmd_system_prune,
     kist_cmd_version, kist_cmd_help,
-    kist_cmd_tag;
+    kist_cmd_tag, kist_cmd_push;
 
 extern const struct kist_command kist_cmd_save, kist_cmd_load, kist_cmd_import, kist_cmd_preload, kist_cmd_inventory;
 

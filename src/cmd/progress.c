@@ -78,7 +78,7 @@ static void print_json(const struct kist_pull_layer *layer)
                   state_name(layer->state), layer->received, layer->blob.size, layer->kept);
 }
 
-static void erase(struct kist_progress *p)
+void kist_progress_erase(struct kist_progress *p)
 {
     if (p->drawn_lines > 0) {
         (void)fprintf(stderr, "\033[%uA\033[J", p->drawn_lines);
@@ -86,7 +86,13 @@ static void erase(struct kist_progress *p)
     }
 }
 
-static void draw_bar(const char *label, uint64_t done, uint64_t total)
+bool kist_progress_due(const struct kist_progress *p, bool changed)
+{
+    return changed || port_clock_monotonic() - p->drawn_at >= REDRAW_MS;
+}
+
+/* On a narrow terminal a line is cut, not wrapped: lines are counted. */
+void kist_progress_bar(struct kist_progress *p, const char *label, uint64_t done, uint64_t total)
 {
     char bar[BAR + 1], got[KIST_STR_SIZE_MAX], all[KIST_STR_SIZE_MAX];
     unsigned filled = total > 0 ? (unsigned)((double)KIST_MIN(done, total) / (double)total * BAR) : BAR;
@@ -97,7 +103,10 @@ static void draw_bar(const char *label, uint64_t done, uint64_t total)
     if (filled < BAR) {
         bar[filled] = '>';
     }
-    (void)fprintf(stderr, "%-12s [%s] %s / %s\n", label, bar, kist_str_size(got, done), kist_str_size(all, total));
+    (void)fprintf(stderr, "\033[?7l%-12s [%s] %s / %s\n\033[?7h", label, bar, kist_str_size(got, done),
+                  kist_str_size(all, total));
+    p->drawn_lines++;
+    p->drawn_at = port_clock_monotonic();
 }
 
 /* Layers at work, then the whole. */
@@ -106,31 +115,26 @@ static void draw(struct kist_progress *p, const struct kist_pull_plan *plan)
     char hex[KIST_DIGEST_HEX_MAX];
     uint64_t done = 0;
 
-    /* on a narrow terminal a line is cut, not wrapped: erase counts lines */
-    (void)fputs("\033[?7l", stderr);
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct kist_pull_layer *layer = &plan->layers[i];
 
         done += layer->received;
         if (layer->state == KIST_PULL_DOWNLOADING) {
-            draw_bar(short_id(hex, &layer->blob.digest), layer->received, layer->blob.size);
-            p->drawn_lines++;
+            kist_progress_bar(p, short_id(hex, &layer->blob.digest), layer->received, layer->blob.size);
         }
     }
     if (p->drawn_lines > 0) {
-        draw_bar("in all", done, plan->download_bytes);
-        p->drawn_lines++;
+        kist_progress_bar(p, "in all", done, plan->download_bytes);
     }
-    (void)fputs("\033[?7h", stderr);
     p->drawn_at = port_clock_monotonic();
 }
 
 static void terminal_event(struct kist_progress *p, const struct kist_pull_plan *plan, bool changed, int index)
 {
-    if (!changed && port_clock_monotonic() - p->drawn_at < REDRAW_MS) {
+    if (!kist_progress_due(p, changed)) {
         return;
     }
-    erase(p);
+    kist_progress_erase(p);
     if (changed && index >= 0 && plan->layers[index].state >= KIST_PULL_DONE) {
         print_state(&plan->layers[index]);
     }
@@ -196,7 +200,7 @@ void kist_progress_event(void *arg, const struct kist_pull_plan *plan, int index
 void kist_progress_end(struct kist_progress *p)
 {
     if (p->mode == KIST_PROGRESS_TERMINAL) {
-        erase(p);
+        kist_progress_erase(p);
         (void)fflush(stderr);
     }
     free(p->told);

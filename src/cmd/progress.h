@@ -27,4 +27,10 @@ void kist_progress_event(void *arg, const struct kist_pull_plan *plan, int index
 /* Takes the bars away. */
 void kist_progress_end(struct kist_progress *p);
 
+/* For what is told in other words; on a terminal. Whether the bars are to be drawn anew: something changed, or it is time. */
+bool kist_progress_due(const struct kist_progress *p, bool changed);
+/* The bars off, then one after the other on again. */
+void kist_progress_erase(struct kist_progress *p);
+void kist_progress_bar(struct kist_progress *p, const char *label, uint64_t done, uint64_t total);
+
 #endif

@@ -3,6 +3,7 @@
 const struct kist_command *const kist_commands[] = {
     &kist_cmd_pull,
     &kist_cmd_tag,
+    &kist_cmd_push,
     &kist_cmd_save,
     &kist_cmd_load,
     &kist_cmd_inventory,
@@ -20,6 +21,7 @@ const struct kist_command *const kist_commands[] = {
 const struct kist_command_alias kist_command_aliases[] = {
     {"image pull", &kist_cmd_pull},       {"image ls", &kist_cmd_images},       {"image list", &kist_cmd_images},
     {"image tag", &kist_cmd_tag},
+    {"image push", &kist_cmd_push},
     {"image save", &kist_cmd_save},
     {"image load", &kist_cmd_load},
     {"image rm", &kist_cmd_rmi},          {"image remove", &kist_cmd_rmi},      {"container run", &kist_cmd_run},

@@ -28,8 +28,8 @@ cJSON *kist_compose_descriptor(const struct kist_descriptor *d)
     cJSON *json = cJSON_CreateObject();
 
     if (json && (kist_json_put_string(json, "mediaType", d->media_type, NULL) < 0 ||
-                 kist_json_put_string(json, "digest", kist_digest_text(text, &d->digest), NULL) < 0 ||
                  kist_json_put_u64(json, "size", d->size, NULL) < 0 ||
+                 kist_json_put_string(json, "digest", kist_digest_text(text, &d->digest), NULL) < 0 ||
                  (d->platform.os[0] != '\0' && put_platform(json, &d->platform) < 0))) {
         cJSON_Delete(json);
         return NULL;
@@ -37,21 +37,43 @@ cJSON *kist_compose_descriptor(const struct kist_descriptor *d)
     return json;
 }
 
+/* The last member of root, an array of the descriptors; then all of it as text. */
+static int print_with(cJSON *root, const char *member, const struct kist_descriptor *descriptors, size_t count,
+                      struct kist_buf *out, struct kist_error *err)
+{
+    cJSON *array = cJSON_AddArrayToObject(root, member);
+    int rc = array ? 0 : kist_error_nomem(err);
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = kist_json_append(array, kist_compose_descriptor(&descriptors[i]), err);
+    }
+    return rc == 0 ? kist_json_print(root, false, out, err) : rc;
+}
+
+static int begin(cJSON *root, const char *media_type, struct kist_error *err)
+{
+    int rc = root ? kist_json_put_u64(root, "schemaVersion", 2, err) : kist_error_nomem(err);
+
+    return rc == 0 ? kist_json_put_string(root, "mediaType", media_type, err) : rc;
+}
+
 int kist_compose_manifest(const struct kist_descriptor *config, const struct kist_descriptor *layers, size_t count,
                           struct kist_buf *out, struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *root = cJSON_CreateObject();
-    cJSON *array = NULL;
-    int rc = root ? kist_json_put_u64(root, "schemaVersion", 2, err) : kist_error_nomem(err);
+    int rc = begin(root, KIST_MEDIA_OCI_MANIFEST, err);
 
-    if (rc < 0 || (rc = kist_json_put_string(root, "mediaType", KIST_MEDIA_OCI_MANIFEST, err)) < 0 ||
-        (rc = kist_json_put(root, "config", kist_compose_descriptor(config), err)) < 0) {
-        return rc;
+    if (rc == 0) {
+        rc = kist_json_put(root, "config", kist_compose_descriptor(config), err);
     }
-    array = cJSON_AddArrayToObject(root, "layers");
-    rc = array ? 0 : kist_error_nomem(err);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        rc = kist_json_append(array, kist_compose_descriptor(&layers[i]), err);
-    }
-    return rc == 0 ? kist_json_print(root, false, out, err) : rc;
+    return rc == 0 ? print_with(root, "layers", layers, count, out, err) : rc;
+}
+
+int kist_compose_index(const struct kist_descriptor *manifests, size_t count, struct kist_buf *out,
+                       struct kist_error *err)
+{
+    KIST_AUTO(json) cJSON *root = cJSON_CreateObject();
+    int rc = begin(root, KIST_MEDIA_OCI_INDEX, err);
+
+    return rc == 0 ? print_with(root, "manifests", manifests, count, out, err) : rc;
 }

@@ -13,6 +13,9 @@ cJSON *kist_compose_descriptor(const struct kist_descriptor *d);
 /* An OCI image manifest of a config and layers, the base first, appended to out; the same input gives the same bytes. */
 int kist_compose_manifest(const struct kist_descriptor *config, const struct kist_descriptor *layers, size_t count,
                           struct kist_buf *out, struct kist_error *err) KIST_CHECKED;
+/* An OCI index of manifests, whose descriptors have their platforms; the same. */
+int kist_compose_index(const struct kist_descriptor *manifests, size_t count, struct kist_buf *out,
+                       struct kist_error *err) KIST_CHECKED;
 /* What describes the document text. */
 void kist_compose_describe(struct kist_descriptor *d, const char *media_type, const struct kist_buf *text);
 

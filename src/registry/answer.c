@@ -11,16 +11,21 @@ char *kist_answer_message(char dst[KIST_ANSWER_TEXT_MAX], const struct kist_buf 
 {
     KIST_AUTO(json) cJSON *root = NULL;
     const cJSON *first;
-    const char *message;
+    const char *message, *code, *detail;
 
     dst[0] = '\0';
     if (kist_json_parse(&root, kist_buf_text(body), body->len, "answer", NULL) < 0) {
         return dst;
     }
     first = cJSON_GetArrayItem(kist_json_array(root, "errors"), 0);
+    code = kist_json_string(first, "code");
     message = kist_json_string(first, "message");
     if (!message || message[0] == '\0') {
-        message = kist_json_string(first, "code");
+        message = code;
+    }
+    detail = kist_json_string(first, "detail");
+    if (detail && detail[0] != '\0' && code && strcmp(code, "UNKNOWN") == 0) {
+        message = detail; /* beside it, the message is "unknown error" */
     }
     if (!message) {
         message = kist_json_string(root, "details");

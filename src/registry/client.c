@@ -158,6 +158,12 @@ static bool passes(int status)
     return status == 408 || status == 429 || status >= 500;
 }
 
+/* What a status means where the registry has no words for it. */
+static const char *meaning(int status)
+{
+    return status == 413 ? "it is too large for it" : status == 507 ? "it has no space left" : "";
+}
+
 /* The error for an answer that is not 2xx. */
 static int refuse(const struct kist_registry *reg, const struct kist_exchange *x,
                   const struct kist_http_head *head, bool left, const struct kist_buf *answer,
@@ -165,18 +171,23 @@ static int refuse(const struct kist_registry *reg, const struct kist_exchange *x
 {
     char message[KIST_ANSWER_TEXT_MAX];
     int code = KIST_E_FAIL;
+    bool full;
 
     attempt->after_ms = head->retry_after_ms;
     if ((head->status == 401 || head->status == 403) && !left) {
         return kist_auth_refused(reg, answer, err);
     }
-    (void)kist_answer_message(message, answer);
+    if (kist_answer_message(message, answer)[0] == '\0') {
+        (void)!kist_str_copy(message, sizeof(message), meaning(head->status));
+    }
     if (head->status == 404) {
         return kist_error_set(err, KIST_E_NOT_FOUND, "%s not found at '%s'%s%s", x->what, reg->host,
                               message[0] ? ": " : "", message);
     }
+    /* a registry whose disk is full says so in passing, and will be full the next time too */
+    full = head->status == 507 || strstr(message, "no space left") != NULL;
     /* a content network refuses a link whose time has run out: the registry gives another */
-    if (passes(head->status) || (left && (head->status == 401 || head->status == 403))) {
+    if ((passes(head->status) && !full) || (left && (head->status == 401 || head->status == 403))) {
         attempt->again = true;
         code = KIST_E_NETWORK;
     }

@@ -85,6 +85,18 @@ static void take_range(struct kist_http_head *h, const char *value)
     h->range_first = first;
 }
 
+/* "0-9": ten bytes; registries say "0-0" of none. */
+static void take_stored(struct kist_http_head *h, const char *value)
+{
+    uint64_t first, last;
+
+    value += strncmp(value, "bytes=", 6) == 0 ? 6 : 0;
+    if (take_number(&value, &first) && *value++ == '-' && take_number(&value, &last) && *value == '\0' && first == 0) {
+        h->has_stored = true;
+        h->stored = last > 0 ? last + 1 : 0;
+    }
+}
+
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), the form servers must send. */
 static bool http_date(const char *text, int64_t *seconds)
 {
@@ -130,6 +142,10 @@ static int take_field(struct kist_http_head *h, const char *name, char *value, i
         h->chunked = strlen(value) >= 7 && strcasecmp(value + strlen(value) - 7, "chunked") == 0;
     } else if (strcasecmp(name, "content-range") == 0) {
         take_range(h, value);
+    } else if (strcasecmp(name, "range") == 0) {
+        take_stored(h, value);
+    } else if (strcasecmp(name, "oci-chunk-min-length") == 0) {
+        (void)!kist_str_u64(value, INT64_MAX, &h->least_chunk);
     } else if (strcasecmp(name, "retry-after") == 0) {
         take_retry_after(h, value, now);
     } else if (strcasecmp(name, "content-type") == 0) {

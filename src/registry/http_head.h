@@ -11,7 +11,9 @@ struct kist_http_head {
     bool has_length; /* length: Content-Length */
     bool has_range;  /* range_first: where a part of the content starts (Content-Range) */
     bool has_total;  /* range_total: bytes of the whole content (Content-Range) */
-    uint64_t length, range_first, range_total;
+    bool has_stored; /* stored: bytes of an upload that the registry has (Range, as the distribution spec uses it) */
+    uint64_t length, range_first, range_total, stored;
+    uint64_t least_chunk;                      /* OCI-Chunk-Min-Length; 0: not said */
     uint64_t retry_after_ms;                   /* 0: not said */
     char content_type[128];                    /* without parameters; "" where absent or too long */
     char content_digest[KIST_DIGEST_TEXT_MAX]; /* Docker-Content-Digest; "" where absent or too long */

@@ -49,6 +49,7 @@ static int tag_locked(struct kist_store *s, const char *text, const char *name, 
             continue; /* its own name */
         }
         chosen[i].name = (char *)(uintptr_t)name;
+        chosen[i].previous = NULL; /* what names went from it is its entry's to know */
         chosen[i].pulled = port_clock_now();
         if ((rc = kist_index_put(&index, &chosen[i], &change, err)) < 0) {
             return rc;
