@@ -13,9 +13,11 @@ struct options {
     const char *format;
 };
 
-/* What the store holds; all zero without one. */
+/* What the store holds, takes and may take; all zero without one. */
 struct totals {
     uint64_t images, containers, running;
+    struct kist_store_usage usage;
+    struct kist_store_space space;
 };
 
 static int count(struct kist_app *app, struct totals *t, struct kist_error *err)
@@ -33,6 +35,12 @@ static int count(struct kist_app *app, struct totals *t, struct kist_error *err)
     }
     if (rc == 0) {
         rc = kist_container_list(&engine, &containers, err);
+    }
+    if (rc == 0) {
+        rc = kist_store_usage(engine.store, &t->usage, err);
+    }
+    if (rc == 0) {
+        rc = kist_store_space(engine.store, &t->space, err);
     }
     if (rc < 0) {
         return rc;
@@ -91,6 +99,7 @@ static int describe(struct kist_app *app, cJSON *info, struct kist_error *err)
         {"Architecture", system.machine},
         {"Name", system.hostname},
         {"LayerCompression", app->settings.compression},
+        {"ContainerLimit", "none: what containers write is measured, and counts"},
     };
     const struct {
         const char *name;
@@ -98,6 +107,10 @@ static int describe(struct kist_app *app, cJSON *info, struct kist_error *err)
     } numbers[] = {
         {"Images", t.images},  {"Containers", t.containers}, {"ContainersRunning", t.running},
         {"NCPU", system.cpus}, {"MemTotal", system.memory},
+        {"StoreBytes", t.usage.total},
+        {"StoreQuota", t.space.quota},
+        {"StoreReserve", t.space.reserve},
+        {"StoreLeft", t.space.left},
     };
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(texts); i++) {
         rc = kist_json_put_string(info, texts[i].name, texts[i].text, err);

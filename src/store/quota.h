@@ -36,6 +36,11 @@ struct kist_store_usage {
 
 int kist_store_usage(struct kist_store *s, struct kist_store_usage *usage, struct kist_error *err) KIST_CHECKED;
 
+/* Calls each for everything in kind ("containers", "volumes", "cache") with what it takes. Non-zero from each ends it and is returned. */
+int kist_store_usage_each(struct kist_store *s, const char *kind,
+                          int (*each)(void *arg, const char *name, uint64_t bytes, struct kist_error *err), void *arg,
+                          struct kist_error *err) KIST_CHECKED;
+
 struct kist_store_space {
     uint64_t quota, reserve; /* bytes; quota 0: none */
     uint64_t used;           /* below the root; 0 where there is no quota, since nobody asks */

@@ -43,3 +43,33 @@ int kist_store_usage(struct kist_store *s, struct kist_store_usage *usage, struc
     usage->total = usage->other;
     return rc < 0 ? rc : port_dir_list(s->root, count_one, &c, err);
 }
+
+struct telling {
+    struct port_dir *dir;
+    int (*each)(void *arg, const char *name, uint64_t bytes, struct kist_error *err);
+    void *arg;
+};
+
+static int tell_one(void *arg, const char *name, struct kist_error *err)
+{
+    const struct telling *t = arg;
+    uint64_t bytes;
+    int rc = port_dir_usage(t->dir, name, &bytes, err);
+
+    return rc < 0 ? rc : t->each(t->arg, name, bytes, err);
+}
+
+int kist_store_usage_each(struct kist_store *s, const char *kind,
+                          int (*each)(void *arg, const char *name, uint64_t bytes, struct kist_error *err), void *arg,
+                          struct kist_error *err)
+{
+    struct telling t = {.each = each, .arg = arg};
+    int rc = port_dir_open_at(&t.dir, s->root, kind, false, err);
+
+    if (rc < 0) {
+        return rc == KIST_E_NOT_FOUND ? 0 : rc;
+    }
+    rc = port_dir_list(t.dir, tell_one, &t, err);
+    port_dir_close(t.dir);
+    return rc;
+}
