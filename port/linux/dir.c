@@ -245,6 +245,16 @@ int port_dir_touch(struct port_dir *dir, const char *name, struct kist_error *er
     return 0;
 }
 
+int port_dir_set_time(struct port_dir *dir, const char *name, int64_t mtime, struct kist_error *err)
+{
+    const struct timespec times[] = {{.tv_sec = (time_t)mtime}, {.tv_sec = (time_t)mtime}};
+    int rc = name && !port_name_ok(name) ? -1
+             : name                      ? utimensat(dir->fd, name, times, AT_SYMLINK_NOFOLLOW)
+                                         : futimens(dir->fd, times);
+
+    return rc < 0 ? port_error(err, errno, "set the time of", dir->path, name) : 0;
+}
+
 const char *port_dir_path(const struct port_dir *dir)
 {
     return dir->path;

@@ -312,21 +312,31 @@ int port_dir_remove_tree(struct port_dir *dir, const char *name, struct kist_err
     return node == SIM_NONE ? 0 : remove_below(dir->node, name, node, &place, err);
 }
 
-int port_dir_touch(struct port_dir *dir, const char *name, struct kist_error *err)
+static int set_time(struct port_dir *dir, const char *name, int64_t mtime, struct kist_error *err)
 {
     struct sim_place place = place_of(dir, "touch", name);
     uint32_t node;
     int rc = sim_enter(&place, SIM_CHANGES, err);
 
     if (rc == 0) {
-        node = sim_find(&sim_disk.now, dir->node, name);
+        node = name ? sim_find(&sim_disk.now, dir->node, name) : dir->node;
         if (node == SIM_NONE) {
             rc = sim_error(err, ENOENT, &place);
         } else {
-            node_of(node)->mtime = sim_disk.clock / 1000;
+            node_of(node)->mtime = mtime;
         }
     }
     return sim_leave(&place, rc, err);
+}
+
+int port_dir_touch(struct port_dir *dir, const char *name, struct kist_error *err)
+{
+    return set_time(dir, name, sim_disk.clock / 1000, err);
+}
+
+int port_dir_set_time(struct port_dir *dir, const char *name, int64_t mtime, struct kist_error *err)
+{
+    return set_time(dir, name, mtime, err);
 }
 
 const char *port_dir_path(const struct port_dir *dir)

@@ -6,6 +6,7 @@ const struct kist_command *const kist_commands[] = {
     &kist_cmd_push,
     &kist_cmd_save,
     &kist_cmd_load,
+    &kist_cmd_preload,
     &kist_cmd_inventory,
     &kist_cmd_login,
     &kist_cmd_logout,

@@ -2,13 +2,12 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "port/clock.h"
 #include "private.h"
 
 #define NONE SIZE_MAX
 
 /* What index.json will say of the image. name and diff_ids are borrowed from the two. */
-static int describe(struct kist_image *image, const struct kist_image_new *new,
+static int describe(const struct kist_store *s, struct kist_image *image, const struct kist_image_new *new,
                     const struct kist_config *config, struct kist_error *err)
 {
     const struct kist_descriptor *desc = new->manifest_desc;
@@ -25,7 +24,7 @@ static int describe(struct kist_image *image, const struct kist_image_new *new,
         /* an index often knows the variant where the config does not */
         .platform = desc->platform.os[0] ? desc->platform : config->platform,
         .created = config->created,
-        .pulled = port_clock_now(),
+        .pulled = kist_store_now(s),
         .diff_ids = config->diff_ids,
         .layer_count = config->diff_id_count,
     };
@@ -203,7 +202,7 @@ int kist_store_image_add(struct kist_store *s, const struct kist_image_new *new,
     int rc;
 
     if ((rc = kist_config_parse(&config, kist_buf_text(new->config), new->config->len, err)) == 0 &&
-        (rc = describe(&image, new, &config, err)) == 0 && (rc = kist_store_lock(s, true, &lock, err)) == 0) {
+        (rc = describe(s, &image, new, &config, err)) == 0 && (rc = kist_store_lock(s, true, &lock, err)) == 0) {
         rc = add_locked(s, new, &image, change, err);
     }
     return rc < 0 ? kist_error_wrap(err, "cannot keep image '%s'", new->name ? new->name : "<none>") : 0;

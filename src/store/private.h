@@ -14,6 +14,8 @@ struct kist_store {
     struct port_dir *root, *blobs, *layers, *partial, *containers, *tmp;
     uint32_t block; /* the filesystem's unit: what a file takes is a multiple of it */
     struct kist_store_limits limits;
+    bool time_fixed; /* kist_store_fix_time */
+    int64_t time;
     bool (*stop)(void *arg); /* kist_store_stop_on */
     void *stop_arg;
 };
@@ -32,6 +34,9 @@ uint64_t kist_store_size_of(struct kist_store *s, struct port_dir *dir, const st
 int kist_store_lock(struct kist_store *s, bool exclusive, struct port_file **lock,
                     struct kist_error *err) KIST_CHECKED;
 void kist_store_lock_auto(struct port_file **lock);
+
+/* Seconds since 1970; what kist_store_fix_time said, else the clock's. */
+int64_t kist_store_now(const struct kist_store *s);
 
 /* prefix and 16 random hex digits. */
 int kist_store_temp_name(char name[KIST_STORE_NAME_MAX], const char *prefix,

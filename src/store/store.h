@@ -22,6 +22,12 @@ struct kist_store;
 int kist_store_open(struct kist_store **out, const char *root, bool create, struct kist_error *err) KIST_CHECKED;
 void kist_store_close(struct kist_store *s);
 const char *kist_store_root(const struct kist_store *s);
+/*
+ * For stores that are to be the same whenever they are made: from kist_store_fix_time on, images are pulled at this time (seconds
+ * since 1970); kist_store_stamp gives it, as time of modification, to all that is in the store but containers and volumes.
+ */
+void kist_store_fix_time(struct kist_store *s, int64_t now);
+int kist_store_stamp(struct kist_store *s, struct kist_error *err) KIST_CHECKED;
 
 /* ---- images ---- */
 

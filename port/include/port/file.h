@@ -59,6 +59,8 @@ int port_dir_unlink(struct port_dir *dir, const char *name, struct kist_error *e
 int port_dir_remove_tree(struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
 /* The modification time becomes now. */
 int port_dir_touch(struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
+/* The modification time of a name, or with NULL of dir itself, becomes this: seconds since 1970. */
+int port_dir_set_time(struct port_dir *dir, const char *name, int64_t mtime, struct kist_error *err) KIST_CHECKED;
 /* The path the directory was opened under, for messages and mounts; the dir's memory. */
 const char *port_dir_path(const struct port_dir *dir);
 
