@@ -138,8 +138,14 @@ static int fetch_blob(struct kist_registry *reg, struct kist_exchange *x, struct
 int kist_registry_blob(struct kist_registry *reg, const struct kist_digest *digest, uint64_t size,
                        struct kist_sink *sink, uint64_t *received, struct kist_error *err)
 {
+    return kist_registry_blob_from(reg, digest, size, 0, sink, received, err);
+}
+
+int kist_registry_blob_from(struct kist_registry *reg, const struct kist_digest *digest, uint64_t size, uint64_t from,
+                            struct kist_sink *sink, uint64_t *received, struct kist_error *err)
+{
     char text[KIST_DIGEST_TEXT_MAX], path[KIST_DIGEST_TEXT_MAX + 8], what[KIST_DIGEST_TEXT_MAX + 8];
-    struct blob b = {.sink = sink, .size = size, .received = received, .what = what};
+    struct blob b = {.sink = sink, .size = size, .done = from, .received = received, .what = what};
     struct kist_exchange x = {.path = path, .what = what, .begin = blob_begin, .body = blob_body, .arg = &b};
 
     (void)kist_digest_text(text, digest);

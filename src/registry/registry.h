@@ -78,5 +78,8 @@ void kist_registry_document_release(struct kist_registry_document *doc);
  */
 int kist_registry_blob(struct kist_registry *reg, const struct kist_digest *digest, uint64_t size,
                        struct kist_sink *sink, uint64_t *received, struct kist_error *err) KIST_CHECKED;
+/* The same from byte from on: sink has those before it. */
+int kist_registry_blob_from(struct kist_registry *reg, const struct kist_digest *digest, uint64_t size, uint64_t from,
+                            struct kist_sink *sink, uint64_t *received, struct kist_error *err) KIST_CHECKED;
 
 #endif
