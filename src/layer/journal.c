@@ -33,22 +33,20 @@ static int add(struct kist_journal *j, const void *data, size_t len, struct kist
 int kist_journal_start(struct kist_journal *j, struct port_file *file,
                        const unsigned char identity[KIST_SHA256_SIZE], struct kist_error *err)
 {
-    unsigned char head[HEAD_SIZE];
-    int rc = port_file_truncate(file, 0, err);
-
     *j = (struct kist_journal){.file = file};
     kist_sha256_init(&j->hash);
-    head_make(head, identity);
-    return rc < 0 ? rc : add(j, head, sizeof(head), err);
+    memcpy(j->identity, identity, sizeof(j->identity));
+    return port_file_truncate(file, 0, err);
 }
 
 int kist_journal_add(struct kist_journal *j, const struct kist_buf *record, struct kist_error *err)
 {
-    unsigned char length[LENGTH_SIZE], hash[KIST_SHA256_SIZE];
+    unsigned char head[HEAD_SIZE], length[LENGTH_SIZE], hash[KIST_SHA256_SIZE];
     int rc;
 
     kist_le32_put(length, (uint32_t)record->len);
-    if ((rc = add(j, length, sizeof(length), err)) < 0 || (rc = add(j, record->data, record->len, err)) < 0) {
+    head_make(head, j->identity);
+    if ((rc = j->bytes == 0 ? add(j, head, sizeof(head), err) : 0) < 0 || (rc = add(j, length, sizeof(length), err)) < 0 || (rc = add(j, record->data, record->len, err)) < 0) {
         return rc;
     }
     seal(j, hash);

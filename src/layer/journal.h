@@ -18,9 +18,10 @@ struct kist_journal {
     struct port_file *file;  /* the caller's */
     struct kist_sha256 hash; /* of the first bytes of it */
     uint64_t bytes;
+    unsigned char identity[KIST_SHA256_SIZE]; /* for the head of a new one */
 };
 
-/* An empty journal, whatever the file held. */
+/* An empty journal, whatever the file held; that stays empty up to the first record. */
 int kist_journal_start(struct kist_journal *j, struct port_file *file,
                        const unsigned char identity[KIST_SHA256_SIZE], struct kist_error *err) KIST_CHECKED;
 int kist_journal_add(struct kist_journal *j, const struct kist_buf *record,

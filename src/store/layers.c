@@ -10,7 +10,9 @@
 struct kist_store_layer_tx {
     struct kist_store *store;
     struct port_file *file; /* partial/<hex>, locked */
+    struct port_file *journal; /* partial/<hex>.journal, or NULL */
     char hex[KIST_DIGEST_HEX_MAX];
+    struct kist_store_room *journal_room;
     struct kist_store_room *room; /* what the file may take, once it is written with kist_store_layer_writer */
     uint64_t max;                 /* the caller's own limit of bytes, 0 none */
 };
@@ -54,6 +56,23 @@ void kist_store_stop_on(struct kist_store *s, bool (*stop)(void *arg), void *arg
     s->stop_arg = arg;
 }
 
+static void unlink_partial(const struct kist_store_layer_tx *tx)
+{
+    char journal[KIST_STORE_JOURNAL_MAX];
+
+    (void)!port_dir_unlink(tx->store->partial, kist_store_journal_name(journal, tx->hex), NULL);
+    (void)!port_dir_unlink(tx->store->partial, tx->hex, NULL);
+}
+
+static void tx_free(struct kist_store_layer_tx *tx)
+{
+    port_file_discard(tx->journal);
+    port_file_discard(tx->file);
+    kist_store_room_free(tx->journal_room);
+    kist_store_room_free(tx->room);
+    free(tx);
+}
+
 /* Waits until nobody else adds this layer. */
 static int lock_partial(const struct kist_store *s, struct port_file *f, const char *hex, struct kist_error *err)
 {
@@ -77,9 +96,10 @@ static int lock_partial(const struct kist_store *s, struct port_file *f, const c
 }
 
 /* 0 with tx->file; 1: the layer is kept; the file was another's or swept while we waited: *again. */
-static int try_begin(struct kist_store_layer_tx *tx, bool *again, struct kist_error *err)
+static int try_begin(struct kist_store_layer_tx *tx, bool resume, bool *again, struct kist_error *err)
 {
     struct kist_store *s = tx->store;
+    char journal[KIST_STORE_JOURNAL_MAX];
     int rc = find_layer(s, tx->hex, err);
 
     *again = false;
@@ -100,14 +120,15 @@ static int try_begin(struct kist_store_layer_tx *tx, bool *again, struct kist_er
     }
     rc = find_layer(s, tx->hex, err);
     if (rc != 0) {
-        (void)!port_dir_unlink(s->partial, tx->hex, NULL);
+        unlink_partial(tx);
         return rc;
     }
-    return port_file_truncate(tx->file, 0, err);
+    return resume ? port_file_open_rw(&tx->journal, s->partial, kist_store_journal_name(journal, tx->hex), err)
+                  : port_file_truncate(tx->file, 0, err);
 }
 
-int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_id,
-                           struct kist_store_layer_tx **out, struct kist_error *err)
+static int begin(struct kist_store *s, const struct kist_digest *diff_id, bool resume,
+                 struct kist_store_layer_tx **out, struct kist_error *err)
 {
     struct kist_store_layer_tx *tx = calloc(1, sizeof(*tx));
     bool again;
@@ -119,17 +140,28 @@ int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_
     }
     tx->store = s;
     (void)kist_digest_hex(tx->hex, diff_id);
-    while ((rc = try_begin(tx, &again, err)) == 0 && again) {
+    while ((rc = try_begin(tx, resume, &again, err)) == 0 && again) {
         port_file_discard(tx->file);
         tx->file = NULL;
     }
     if (rc != 0) {
-        port_file_discard(tx->file);
-        free(tx);
+        tx_free(tx);
         return rc;
     }
     *out = tx;
     return 0;
+}
+
+int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_id,
+                           struct kist_store_layer_tx **out, struct kist_error *err)
+{
+    return begin(s, diff_id, false, out, err);
+}
+
+int kist_store_layer_resume(struct kist_store *s, const struct kist_digest *diff_id,
+                            struct kist_store_layer_tx **out, struct kist_error *err)
+{
+    return begin(s, diff_id, true, out, err);
 }
 
 struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx)
@@ -155,26 +187,79 @@ static int more_room(void *arg, uint64_t need, uint64_t *max, struct kist_error 
     return rc;
 }
 
-int kist_store_layer_writer(struct kist_store_layer_tx *tx, const struct kist_layer_options *options, uint64_t expected,
-                            struct kist_store_room *from, struct kist_layer_writer **out, struct kist_error *err)
+/* Takes the room; limited are the options that hold the writer to it. */
+static int limit(struct kist_store_layer_tx *tx, struct kist_layer_options *limited, uint64_t expected,
+                 struct kist_store_room *from, struct kist_error *err)
 {
-    struct kist_layer_options limited = *options;
-    uint64_t room;
-    int rc;
+    uint64_t room, size = 0;
+    int rc = port_file_size(tx->file, &size, err); /* of what is to be gone on with */
 
     kist_store_room_free(tx->room);
-    rc = kist_store_room_take(tx->store, "partial", tx->hex, kist_store_cost(tx->store, expected), from, &tx->room, err);
+    tx->room = NULL;
+    expected -= KIST_MIN(size, expected);
+    if (rc == 0) {
+        rc = kist_store_room_take(tx->store, "partial", tx->hex, kist_store_cost(tx->store, expected), from, &tx->room, err);
+    }
     if (rc < 0) {
         return rc;
     }
     if (tx->room) {
         room = kist_store_room_bytes(tx->room);
-        tx->max = options->max_bytes;
-        limited.max_bytes = tx->max > 0 ? KIST_MIN(tx->max, room) : room;
-        limited.more = more_room;
-        limited.more_arg = tx;
+        tx->max = limited->max_bytes;
+        limited->max_bytes = tx->max > 0 ? KIST_MIN(tx->max, room) : room;
+        limited->more = more_room;
+        limited->more_arg = tx;
     }
-    return kist_layer_writer_new(out, tx->file, &limited, err);
+    return 0;
+}
+
+int kist_store_layer_writer(struct kist_store_layer_tx *tx, const struct kist_layer_options *options, uint64_t expected,
+                            struct kist_store_room *from, struct kist_layer_writer **out, struct kist_error *err)
+{
+    struct kist_layer_options limited = *options;
+    int rc = limit(tx, &limited, expected, from, err);
+
+    return rc < 0 ? rc : kist_layer_writer_new(out, tx->file, &limited, err);
+}
+
+int kist_store_layer_writer_resume(struct kist_store_layer_tx *tx, const struct kist_layer_options *options,
+                                   uint64_t expected, struct kist_store_room *from, const struct kist_digest *subject,
+                                   struct kist_buf *state, size_t *own, struct kist_layer_writer **out,
+                                   struct kist_error *err)
+{
+    struct kist_layer_options limited = *options;
+    int rc = limit(tx, &limited, expected, from, err);
+
+    return rc < 0 ? rc : kist_layer_writer_resume(out, tx->file, tx->journal, subject, &limited, state, own, err);
+}
+
+int kist_store_layer_journal_room(struct kist_store_layer_tx *tx, uint64_t bytes, struct kist_error *err)
+{
+    struct kist_store *s = tx->store;
+    char name[KIST_STORE_JOURNAL_MAX];
+    uint64_t held;
+
+    if (!kist_store_limited(s)) {
+        return 0;
+    }
+    if (!tx->journal_room) {
+        return kist_store_room_take(s, "partial", kist_store_journal_name(name, tx->hex), kist_store_cost(s, bytes), NULL,
+                                    &tx->journal_room, err);
+    }
+    held = kist_store_room_bytes(tx->journal_room);
+    return bytes <= held ? 0 : kist_store_room_grow(tx->journal_room, kist_store_cost(s, bytes) - kist_store_cost(s, held), 0, err);
+}
+
+int kist_store_layer_restart(struct kist_store_layer_tx *tx, struct kist_error *err)
+{
+    int rc = port_file_truncate(tx->journal, 0, err);
+
+    return rc < 0 ? rc : port_file_truncate(tx->file, 0, err);
+}
+
+int kist_store_layer_lasts(struct kist_store_layer_tx *tx, struct kist_error *err)
+{
+    return port_dir_sync(tx->store->partial, err);
 }
 
 int kist_store_layer_begin_unnamed(struct kist_store *s, struct kist_store_layer_tx **out, struct kist_error *err)
@@ -206,6 +291,7 @@ int kist_store_layer_begin_unnamed(struct kist_store *s, struct kist_store_layer
 static int commit(struct kist_store_layer_tx *tx, const char *hex, struct kist_error *err)
 {
     struct kist_store *s = tx->store;
+    char journal[KIST_STORE_JOURNAL_MAX];
     int rc = port_file_sync(tx->file, err), closed;
 
     kist_store_room_free(tx->room); /* all is written, and counts by itself */
@@ -218,9 +304,13 @@ static int commit(struct kist_store_layer_tx *tx, const char *hex, struct kist_e
         return rc;
     }
     rc = port_dir_sync(s->layers, err);
+    if (tx->journal) {
+        (void)!port_dir_unlink(s->partial, kist_store_journal_name(journal, tx->hex), NULL);
+    }
     /* only now: the lock keeps others from adding it again before it is there to last */
     closed = port_file_close(tx->file, rc < 0 ? NULL : err);
-    free(tx);
+    tx->file = NULL;
+    tx_free(tx);
     return rc < 0 ? rc : closed;
 }
 
@@ -245,9 +335,14 @@ int kist_store_layer_commit_as(struct kist_store_layer_tx *tx, const struct kist
 void kist_store_layer_abort(struct kist_store_layer_tx *tx)
 {
     if (tx) {
-        (void)!port_dir_unlink(tx->store->partial, tx->hex, NULL);
-        port_file_discard(tx->file);
-        kist_store_room_free(tx->room);
-        free(tx);
+        unlink_partial(tx);
+        tx_free(tx);
+    }
+}
+
+void kist_store_layer_leave(struct kist_store_layer_tx *tx)
+{
+    if (tx) {
+        tx_free(tx);
     }
 }

@@ -5,13 +5,11 @@
 #include "base/str.h"
 #include "private.h"
 
-/* A lease names the manifests, configs and layers of images, one digest in hex a line. */
-#define LEASE_MAX ((size_t)KIST_MAX_STORE_IMAGES * 16 * KIST_DIGEST_HEX_MAX)
-
 struct kist_store_lease {
     struct kist_store *store;
     struct port_file *file; /* partial/<name>, locked for as long as it is open */
     char name[KIST_STORE_NAME_MAX];
+    bool outlives; /* kist_store_lease_outlive */
     struct kist_digest *digests;
     size_t count;
 };
@@ -19,11 +17,11 @@ struct kist_store_lease {
 static int write_lease(struct kist_store_lease *lease, const struct kist_digest *digests, size_t count,
                        struct kist_error *err)
 {
-    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(LEASE_MAX);
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_STORE_LEASE_MAX);
     struct kist_digest *all;
     int rc = 0;
 
-    if (count > LEASE_MAX / KIST_DIGEST_HEX_MAX - lease->count) {
+    if (count > KIST_STORE_LEASE_MAX / KIST_DIGEST_HEX_MAX - lease->count) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "too many layers and blobs at once");
     }
     all = realloc(lease->digests, (lease->count + count + 1) * sizeof(*all));
@@ -135,6 +133,39 @@ int kist_store_lease_add(struct kist_store_lease *lease, const struct kist_diges
     return rc < 0 ? rc : write_lease(lease, digests, count, err);
 }
 
+int kist_store_lease_outlive(struct kist_store_lease *lease, struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    struct kist_store *s = lease->store;
+    char name[KIST_STORE_NAME_MAX];
+    int rc;
+
+    if ((rc = kist_store_temp_name(name, KIST_STORE_LEFT_PREFIX, err)) < 0 ||
+        (rc = port_file_sync(lease->file, err)) < 0 || (rc = kist_store_lock(s, true, &lock, err)) < 0 ||
+        (rc = port_dir_rename(s->partial, lease->name, s->partial, name, err)) < 0) {
+        return rc;
+    }
+    memcpy(lease->name, name, sizeof(name));
+    lease->outlives = true;
+    return port_dir_sync(s->partial, err);
+}
+
+void kist_store_lease_leave(struct kist_store_lease *lease)
+{
+    bool any = false;
+
+    for (size_t i = 0; lease && i < lease->count && !any; i++) {
+        any = kist_store_layer_begun(lease->store, &lease->digests[i]);
+    }
+    if (any && lease->outlives) {
+        port_file_discard(lease->file);
+        lease->file = NULL;
+        lease_free(lease);
+    } else {
+        kist_store_lease_end(lease);
+    }
+}
+
 static bool reached(const struct kist_store_lease *lease, const struct kist_index *index)
 {
     KIST_AUTO(digest_set) struct kist_digest_set set = {.v = NULL};
@@ -171,64 +202,4 @@ void kist_store_lease_end(struct kist_store_lease *lease)
     if (unfinished) {
         (void)!kist_store_sweep(s, &index, NULL, NULL, NULL);
     }
-}
-
-/* ---- the leases of others ---- */
-
-bool kist_store_partial_reap(struct kist_store *s, const char *name)
-{
-    struct port_file *f;
-    int rc = port_file_open(&f, s->partial, name, NULL);
-
-    if (rc < 0) {
-        return rc != KIST_E_NOT_FOUND;
-    }
-    rc = port_file_lock(f, true, 0, NULL);
-    if (rc == 0) {
-        /* still locked: whoever waits for it sees that the name is gone, and starts anew */
-        (void)!port_dir_unlink(s->partial, name, NULL);
-    }
-    port_file_discard(f);
-    return rc < 0;
-}
-
-struct collect {
-    struct kist_store *store;
-    struct kist_digest_set *keep;
-};
-
-static int collect_lease(void *arg, const char *name, struct kist_error *err)
-{
-    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(LEASE_MAX);
-    struct collect *c = arg;
-    struct kist_digest digest;
-    int rc;
-
-    if (!kist_str_starts(name, KIST_STORE_LEASE_PREFIX)) {
-        return 0;
-    }
-    if (!kist_store_partial_reap(c->store, name)) {
-        return 0;
-    }
-    rc = kist_store_read(c->store->partial, name, &text, err);
-    if (rc < 0) {
-        return rc == KIST_E_NOT_FOUND ? 0 : rc; /* ended in this moment */
-    }
-    for (const char *p = kist_buf_text(&text); *p != '\0'; p += KIST_DIGEST_HEX_MAX) {
-        if (strcspn(p, "\n") != KIST_DIGEST_HEX_MAX - 1 ||
-            !kist_str_unhex(digest.bytes, sizeof(digest.bytes), p)) {
-            return kist_error_set(err, KIST_E_CORRUPT, "lease '%s' is damaged", name);
-        }
-        if ((rc = kist_digest_set_add(c->keep, &digest, err)) < 0) {
-            return rc;
-        }
-    }
-    return 0;
-}
-
-int kist_store_leases_collect(struct kist_store *s, struct kist_digest_set *keep, struct kist_error *err)
-{
-    struct collect c = {s, keep};
-
-    return port_dir_list(s->partial, collect_lease, &c, err);
 }

@@ -2,6 +2,7 @@
 #ifndef KIST_STORE_PRIVATE_H
 #define KIST_STORE_PRIVATE_H
 
+#include "base/limits.h"
 #include "store/index.h"
 #include "store/quota.h"
 #include "store/set.h"
@@ -9,9 +10,15 @@
 
 #define KIST_STORE_NAME_MAX 40 /* of a file in tmp/ or of a lease */
 #define KIST_STORE_LEASE_PREFIX "lease-"
+#define KIST_STORE_LEFT_PREFIX "left-" /* of a lease that outlives its process */
+/* A lease names the manifests, configs and layers of images, one digest in hex a line. */
+#define KIST_STORE_LEASE_MAX ((size_t)KIST_MAX_STORE_IMAGES * 16 * KIST_DIGEST_HEX_MAX)
+#define KIST_STORE_JOURNAL_SUFFIX ".journal" /* after a layer's name: its journal */
+#define KIST_STORE_JOURNAL_MAX (KIST_DIGEST_HEX_MAX + sizeof(KIST_STORE_JOURNAL_SUFFIX))
 
 struct kist_store {
     struct port_dir *root, *blobs, *layers, *partial, *containers, *tmp;
+    bool drop_left; /* a sweep takes what leases of the dead hold too */
     uint32_t block; /* the filesystem's unit: what a file takes is a multiple of it */
     struct kist_store_limits limits;
     bool time_fixed; /* kist_store_fix_time */
@@ -72,9 +79,15 @@ int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, 
 int kist_store_layer_find(struct kist_store *s, const struct kist_digest *diff_id,
                           struct kist_error *err) KIST_CHECKED;
 
+/* A layer is kept, or was begun. */
+bool kist_store_layer_begun(struct kist_store *s, const struct kist_digest *diff_id);
+
 /* ---- leases ---- */
 
-/* Adds what live leases name to keep, and deletes the leases of the dead. The caller holds the lock. */
+/*
+ * Adds to keep, and seals it, what leases of the living name, and such of the dead as outlive them; deletes the other ones of the
+ * dead, among them what names nothing that is not in keep anyway. The caller holds the lock.
+ */
 int kist_store_leases_collect(struct kist_store *s, struct kist_digest_set *keep,
                               struct kist_error *err) KIST_CHECKED;
 /* An unnamed claim on nothing but tmp/<the lease's name>; ended by kist_store_lease_end. */
@@ -84,6 +97,16 @@ const char *kist_store_lease_name(const struct kist_store_lease *lease);
 /* Deletes name in partial/ unless somebody alive holds it; true where somebody does. The caller holds the
  * lock. */
 bool kist_store_partial_reap(struct kist_store *s, const char *name);
+
+/*
+ * Deletes what the dead left in partial/, but for leases that outlive them and, of layers that can be gone on with, those in keep, which
+ * is sealed; keep NULL: those that a lease names. *stale: there was something. The caller holds the lock.
+ */
+int kist_store_partial_sweep(struct kist_store *s, const struct kist_digest_set *keep, bool *stale,
+                             struct kist_error *err) KIST_CHECKED;
+
+/* "<hex>.journal"; returns name. */
+const char *kist_store_journal_name(char name[KIST_STORE_JOURNAL_MAX], const char *hex);
 
 /* ---- sweeping: the caller holds the lock, exclusive ---- */
 

@@ -89,6 +89,14 @@ int kist_store_layer_writer(struct kist_store_layer_tx *tx, const struct kist_la
                             struct kist_store_room *from, struct kist_layer_writer **out, struct kist_error *err)
     KIST_CHECKED;
 
+/* The same with kist_layer_writer_resume, of a tx of kist_store_layer_resume. */
+int kist_store_layer_writer_resume(struct kist_store_layer_tx *tx, const struct kist_layer_options *options,
+                                   uint64_t expected, struct kist_store_room *from, const struct kist_digest *subject,
+                                   struct kist_buf *state, size_t *own, struct kist_layer_writer **out,
+                                   struct kist_error *err) KIST_CHECKED;
+/* The journal may have so many bytes. KIST_E_NO_SPACE: there is no room. */
+int kist_store_layer_journal_room(struct kist_store_layer_tx *tx, uint64_t bytes, struct kist_error *err) KIST_CHECKED;
+
 /* As kist_store_write_file, for what need not outlast a power cut: no sync, no rename; name is replaced. */
 int kist_store_write_loose(struct kist_store *s, struct port_dir *dir, const char *name, const void *data, size_t len,
                            struct kist_error *err) KIST_CHECKED;

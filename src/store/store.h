@@ -161,6 +161,16 @@ int kist_store_lease_begin(struct kist_store *s, const struct kist_digest *diges
 int kist_store_lease_add(struct kist_store_lease *lease, const struct kist_digest *digests, size_t count,
                          struct kist_error *err) KIST_CHECKED;
 void kist_store_lease_end(struct kist_store_lease *lease);
+/*
+ * From now on it lasts: should this process die, or end it with kist_store_lease_leave, what it names is kept, and layers that are not
+ * finished are, for kist_store_layer_resume to go on with, until all of that is needed by something else or KIST_MAX_LEFT_AGE is over.
+ */
+int kist_store_lease_outlive(struct kist_store_lease *lease, struct kist_error *err) KIST_CHECKED;
+/* Ends it; what it names stays if it outlives. */
+void kist_store_lease_leave(struct kist_store_lease *lease);
+
+/* Deletes what is kept only for leases that outlived their processes, and layers not finished; *freed grows by its bytes. */
+int kist_store_left_drop(struct kist_store *s, uint64_t *freed, struct kist_error *err) KIST_CHECKED;
 
 /*
  * A layer on its way: partial/<diff id>, held by flock. Waits while another process adds the same one. Returns 1, and no tx, when the
@@ -181,6 +191,19 @@ int kist_store_layer_commit_as(struct kist_store_layer_tx *tx, const struct kist
  */
 void kist_store_stop_on(struct kist_store *s, bool (*stop)(void *arg), void *arg);
 struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx);
+
+/*
+ * The same, but the file keeps what a process that died, or called kist_store_layer_leave, wrote to it, and has a journal beside it:
+ * the two files of kist_layer_writer_resume.
+ */
+int kist_store_layer_resume(struct kist_store *s, const struct kist_digest *diff_id, struct kist_store_layer_tx **out,
+                            struct kist_error *err) KIST_CHECKED;
+/* What was in its two files is forgotten. */
+int kist_store_layer_restart(struct kist_store_layer_tx *tx, struct kist_error *err) KIST_CHECKED;
+/* Both names outlast a power cut from now on. */
+int kist_store_layer_lasts(struct kist_store_layer_tx *tx, struct kist_error *err) KIST_CHECKED;
+/* Ends tx; the files stay, if the journal says anything and for as long as a lease wants it. */
+void kist_store_layer_leave(struct kist_store_layer_tx *tx);
 /* Syncs and renames it into layers/; frees tx whatever it returns, and when it fails removes the file. */
 int kist_store_layer_commit(struct kist_store_layer_tx *tx, struct kist_error *err) KIST_CHECKED;
 /* Removes it; NULL is nothing. */

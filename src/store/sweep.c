@@ -138,13 +138,15 @@ int kist_store_sweep(struct kist_store *s, const struct kist_index *index, kist_
     KIST_AUTO(digest_set) struct kist_digest_set keep = {.v = NULL};
     struct sweep w = {.store = s, .dir = s->layers, .keep = &keep, .freed = freed, .freed_arg = arg};
     int rc = kist_store_containers_sweep(s, err);
+    bool stale;
 
     if (rc < 0 || (rc = collect(s, index, &keep, err)) < 0 ||
         (rc = port_dir_list(s->layers, sweep_one, &w, err)) < 0) {
         return rc;
     }
     w.dir = s->blobs;
-    return port_dir_list(s->blobs, sweep_one, &w, err);
+    rc = port_dir_list(s->blobs, sweep_one, &w, err);
+    return rc < 0 ? rc : kist_store_partial_sweep(s, &keep, &stale, err);
 }
 
 /* ---- at opening ---- */
@@ -154,17 +156,6 @@ struct opening {
     bool stale;   /* somebody died here */
     bool certain; /* settled */
 };
-
-static int reap_partial(void *arg, const char *name, struct kist_error *err)
-{
-    struct opening *o = arg;
-
-    (void)err;
-    if (!kist_store_partial_reap(o->store, name)) {
-        o->stale = true;
-    }
-    return 0;
-}
 
 /* A directory here is one being deleted by whoever holds the lease of its name. */
 static int reap_temporary(void *arg, const char *name, struct kist_error *err)
@@ -193,7 +184,7 @@ void kist_store_sweep_opening(struct kist_store *s)
         lock = NULL;
         return;
     }
-    if (port_file_lock(lock, true, 0, NULL) < 0 || port_dir_list(s->partial, reap_partial, &o, NULL) < 0 ||
+    if (port_file_lock(lock, true, 0, NULL) < 0 || kist_store_partial_sweep(s, NULL, &o.stale, NULL) < 0 ||
         port_dir_list(s->tmp, reap_temporary, &o, NULL) < 0 || !o.stale) {
         return;
     }
