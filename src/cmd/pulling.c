@@ -35,7 +35,8 @@ void kist_pulling_layer(const struct kist_settings *s, struct kist_layer_options
 int kist_pulling(struct kist_app *app, const char *reference, const char *platform, const char *progress, bool dry_run,
                  struct kist_pull_plan *plan, struct kist_error *err)
 {
-    struct kist_pull_options options = {.dry_run = dry_run, .jobs = (unsigned)app->settings.jobs};
+    struct kist_pull_options options = {
+        .dry_run = dry_run, .jobs = (unsigned)app->settings.jobs, .checkpoint = app->settings.checkpoint};
     struct kist_store *store;
     struct kist_progress bars;
     struct kist_reference ref;

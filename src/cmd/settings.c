@@ -21,6 +21,8 @@ const struct kist_setting kist_settings_table[] = {
     ROW("log-level", "log-level", 0, TEXT, log_level, "LEVEL", "error, warn, info or debug, on standard error"),
     ROW("platform", "default-platform", 0, TEXT, platform, "OS/ARCH", "Platform of images (default: this machine's)"),
     ROW("jobs", "jobs", 0, NUMBER, jobs, "N", "Layers that are pulled side by side"),
+    ROW("pull.checkpoint", "pull-checkpoint", 0, BYTES, checkpoint, "SIZE",
+        "Bytes of a layer after which a pull can be gone on with (default: 1 % more writing)"),
     ROW("mem", "mem", 0, BYTES, mem, "SIZE", "Memory for the tables of one layer"),
     ROW("layer.compression", "layer-compression", 0, TEXT, compression, "NAME", "zstd or gzip, for new layers"),
     ROW("layer.level", "layer-level", 0, NUMBER, compression_level, "N", "Compression level, 0 the default"),

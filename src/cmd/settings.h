@@ -14,6 +14,7 @@ struct kist_settings {
     const char *root;
     const char *platform;      /* NULL: this machine's */
     uint64_t jobs;
+    uint64_t checkpoint;       /* bytes; 0: as often as costs 1 % */
     uint64_t mem;              /* bytes for a layer's tables */
     const char *compression;   /* "zstd" or "gzip" */
     uint64_t compression_level;

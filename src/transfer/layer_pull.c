@@ -3,6 +3,12 @@
 #include "base/limits.h"
 #include "codec/decode.h"
 
+#define CHECKPOINT_LEAST (2U << 20)  /* bytes of a layer file between two, where nothing else is wanted */
+#define CHECKPOINT_FIRST (32U << 10) /* bytes that the first one is taken to have */
+#define CHECKPOINT_SHARE 100         /* the layer file has so many times the bytes of its journal */
+#define SYNC_EVERY 4                 /* checkpoints that a power cut may take back, at most */
+#define HASHES_SIZE ((size_t)2 * KIST_SHA256_STATE)
+
 /* The stages between the registry and the writer. */
 struct pipeline {
     struct kist_sink count; /* first: tells how much arrived */
@@ -11,12 +17,28 @@ struct pipeline {
     struct kist_decoder *decoder;
     struct kist_sha256_sink unpacked;
     struct kist_layer_writer *writer;
+    struct kist_store_layer_tx *tx;
+    /* what arrives now, and the state of compressed before it */
+    const unsigned char *chunk;
+    uint64_t chunk_at;
+    struct kist_sha256 before;
+    /* checkpoints */
+    struct kist_decoder_watch watch;
+    uint64_t from;              /* byte of the blob to go on at */
+    uint64_t marked;            /* bytes of the layer file at the last one */
+    uint64_t journal, mark_size; /* bytes of the journal, of the last one in it */
+    unsigned marks;             /* that were made here */
 };
 
 static int count_write(struct kist_sink *sink, const void *data, size_t len, struct kist_error *err)
 {
     struct pipeline *p = KIST_CONTAINER_OF(sink, struct pipeline, count);
-    int rc = kist_sink_write(&p->compressed.sink, data, len, err);
+    int rc;
+
+    p->chunk = data;
+    p->chunk_at = p->compressed.bytes;
+    p->before = p->compressed.hash;
+    rc = kist_sink_write(&p->compressed.sink, data, len, err);
 
     if (rc >= 0 && p->pull->arrived) {
         p->pull->arrived(p->pull->arg, len);
@@ -41,30 +63,148 @@ static uint64_t unpack_limit(uint64_t compressed)
     return compressed * KIST_MAX_UNPACK_RATIO + KIST_MAX_UNPACK_SLACK;
 }
 
-static int pipeline_open(struct pipeline *p, struct kist_layer_pull *pull, struct kist_store_layer_tx *tx,
-                         struct kist_error *err)
+/* ---- checkpoints ---- */
+
+static bool checkpoint_due(void *arg)
 {
-    uint64_t limit = unpack_limit(pull->layer->blob.size);
+    struct pipeline *p = arg;
+    uint64_t written = kist_layer_writer_bytes(p->writer, &p->journal);
+
+    if (p->pull->checkpoint > 0) {
+        return written - p->marked >= p->pull->checkpoint;
+    }
+    return written - p->marked >= CHECKPOINT_LEAST && (p->journal + p->mark_size) * CHECKPOINT_SHARE <= written;
+}
+
+/* All of the state: the writer's, the decoder's right behind it, the two hashes' at the place the decoder has come to. */
+static int add_state(struct pipeline *p, struct kist_buf *state, struct kist_error *err)
+{
+    unsigned char hashes[HASHES_SIZE];
+    struct kist_sha256 compressed = p->before;
     int rc;
 
-    *p = (struct pipeline){.count = {&count_ops}, .pull = pull};
-    rc = kist_store_layer_writer(tx, pull->options, pull->expected, pull->room, &p->writer, err);
+    kist_sha256_update(&compressed, p->chunk, (size_t)(kist_decoder_consumed(p->decoder) - p->chunk_at));
+    kist_sha256_save(&compressed, hashes);
+    kist_sha256_save(&p->unpacked.hash, hashes + KIST_SHA256_STATE);
+    if ((rc = kist_layer_writer_state(p->writer, state, err)) < 0 || (rc = kist_decoder_save(p->decoder, state, err)) < 0) {
+        return rc;
+    }
+    return kist_buf_add(state, hashes, sizeof(hashes), err);
+}
+
+static int checkpoint(void *arg, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf state = KIST_BUF_INIT(KIST_LAYER_STATE_MAX);
+    struct pipeline *p = arg;
+    bool sync = p->marks % SYNC_EVERY == 0;
+    uint64_t before = p->journal;
+    int rc;
+
+    if (kist_decoder_consumed(p->decoder) < p->chunk_at) {
+        return 0; /* within the first bytes, which it collects */
+    }
+    p->marked = kist_layer_writer_bytes(p->writer, &before);
+    if ((rc = add_state(p, &state, err)) < 0) {
+        return rc;
+    }
+    rc = kist_store_layer_journal_room(p->tx, before + 2 * state.len, err);
+    if (rc == KIST_E_NO_SPACE) {
+        return 0; /* costs only time, should there be need of it */
+    }
+    if (rc < 0 || (rc = kist_layer_writer_mark(p->writer, &state, sync, err)) < 0) {
+        return rc;
+    }
+    p->marked = kist_layer_writer_bytes(p->writer, &p->journal);
+    p->mark_size = p->journal - before;
+    p->marks++;
+    return sync ? kist_store_layer_lasts(p->tx, err) : 0;
+}
+
+/* From what a checkpoint kept; own is where the writer's part of it ends. */
+static int restore(struct pipeline *p, const struct kist_buf *state, size_t own, struct kist_error *err)
+{
+    const unsigned char *hashes = (const unsigned char *)state->data + state->len - HASHES_SIZE;
+    int rc;
+
+    if (state->len < own || state->len - own < HASHES_SIZE) {
+        return kist_error_set(err, KIST_E_CORRUPT, "a checkpoint is too short");
+    }
+    rc = kist_decoder_restore(p->decoder, state, own, err);
     if (rc < 0) {
         return rc;
     }
+    kist_sha256_load(&p->compressed.hash, hashes);
+    kist_sha256_load(&p->unpacked.hash, hashes + KIST_SHA256_STATE);
+    p->from = p->compressed.bytes = kist_decoder_consumed(p->decoder);
+    p->unpacked.bytes = p->unpacked.hash.length;
+    if (p->compressed.hash.length != p->from || p->from > p->pull->layer->blob.size) {
+        return kist_error_set(err, KIST_E_CORRUPT, "a checkpoint does not fit the layer");
+    }
+    p->marked = kist_layer_writer_bytes(p->writer, &p->journal);
+    return 0;
+}
+
+/* ---- the pipeline ---- */
+
+/* What a checkpoint is of: this blob as this layer. */
+static struct kist_digest subject(const struct kist_pull_layer *layer)
+{
+    struct kist_digest both[2] = {layer->blob.digest, layer->diff_id}, digest;
+
+    kist_digest_of(&digest, both, sizeof(both));
+    return digest;
+}
+
+static int stages_open(struct pipeline *p, struct kist_error *err)
+{
+    uint64_t limit = unpack_limit(p->pull->layer->blob.size);
+    int rc;
+
     kist_sha256_sink_init(&p->unpacked, kist_layer_writer_sink(p->writer), limit, "unpacked layer");
     rc = kist_decoder_new(&p->decoder, &p->unpacked.sink, limit, err);
     if (rc < 0) {
         return rc;
     }
-    kist_sha256_sink_init(&p->compressed, kist_decoder_sink(p->decoder), pull->layer->blob.size, "layer");
+    kist_sha256_sink_init(&p->compressed, kist_decoder_sink(p->decoder), p->pull->layer->blob.size, "layer");
+    p->watch = (struct kist_decoder_watch){checkpoint_due, checkpoint, p};
+    kist_decoder_watch(p->decoder, &p->watch);
     return 0;
+}
+
+static void pipeline_close(struct pipeline *p);
+
+static int pipeline_open(struct pipeline *p, struct kist_layer_pull *pull, struct kist_store_layer_tx *tx,
+                         struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf state = KIST_BUF_INIT(KIST_LAYER_STATE_MAX);
+    struct kist_digest of = subject(pull->layer);
+    size_t own = 0;
+    int rc, resumed;
+
+    *p = (struct pipeline){.count = {&count_ops}, .pull = pull, .tx = tx, .mark_size = CHECKPOINT_FIRST};
+    resumed = kist_store_layer_writer_resume(tx, pull->options, pull->expected, pull->room, &of, &state, &own, &p->writer, err);
+    if (resumed < 0) {
+        return resumed;
+    }
+    rc = stages_open(p, err);
+    if (rc == 0 && resumed) {
+        rc = restore(p, &state, own, err);
+    }
+    if (rc != KIST_E_CORRUPT) {
+        return rc;
+    }
+    /* damaged, which costs only time: this once there is none to go on from */
+    pipeline_close(p);
+    rc = kist_store_layer_restart(tx, err);
+    return rc < 0 ? rc : pipeline_open(p, pull, tx, err);
 }
 
 static void pipeline_close(struct pipeline *p)
 {
     kist_decoder_free(p->decoder);
     kist_layer_writer_free(p->writer);
+    p->decoder = NULL;
+    p->writer = NULL;
 }
 
 static int check_digest(struct kist_sha256_sink *hashed, const struct kist_digest *wanted, const char *what,
@@ -85,8 +225,12 @@ static int check_digest(struct kist_sha256_sink *hashed, const struct kist_diges
 static int fetch(struct kist_layer_pull *pull, struct pipeline *p, struct kist_layer_info *info, struct kist_error *err)
 {
     const struct kist_descriptor *blob = &pull->layer->blob;
-    int rc = kist_registry_blob(pull->registry, &blob->digest, blob->size, &p->count, &pull->received, err);
+    int rc;
 
+    if (p->from > 0 && pull->arrived) {
+        pull->arrived(pull->arg, p->from);
+    }
+    rc = kist_registry_blob_from(pull->registry, &blob->digest, blob->size, p->from, &p->count, &pull->received, err);
     if (rc < 0) {
         return rc;
     }
@@ -105,6 +249,11 @@ static int fetch(struct kist_layer_pull *pull, struct pipeline *p, struct kist_l
     return kist_layer_writer_seal(p->writer, &pull->layer->diff_id, info, err);
 }
 
+bool kist_pull_resumable(int rc)
+{
+    return rc == KIST_E_NETWORK || rc == KIST_E_INTERRUPTED || rc == KIST_E_AUTH || rc == KIST_E_TLS;
+}
+
 int kist_layer_pull(struct kist_layer_pull *pull, struct kist_error *err)
 {
     struct kist_layer_info info = {.file_bytes = 0};
@@ -113,7 +262,7 @@ int kist_layer_pull(struct kist_layer_pull *pull, struct kist_error *err)
     struct pipeline p;
     int rc;
 
-    rc = kist_store_layer_begin(pull->store, &pull->layer->diff_id, &tx, err);
+    rc = kist_store_layer_resume(pull->store, &pull->layer->diff_id, &tx, err);
     if (rc == 1) {
         return 0;
     }
@@ -125,7 +274,9 @@ int kist_layer_pull(struct kist_layer_pull *pull, struct kist_error *err)
         rc = fetch(pull, &p, &info, err);
     }
     pipeline_close(&p);
-    if (rc < 0) {
+    if (rc < 0 && kist_pull_resumable(rc) && p.journal > 0) {
+        kist_store_layer_leave(tx);
+    } else if (rc < 0) {
         kist_store_layer_abort(tx);
     } else {
         rc = kist_store_layer_commit(tx, err);

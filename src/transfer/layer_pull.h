@@ -8,6 +8,7 @@ struct kist_layer_pull {
     struct kist_store *store;
     struct kist_registry *registry;
     const struct kist_layer_options *options;
+    uint64_t checkpoint; /* as in struct kist_pull_options */
     const struct kist_pull_layer *layer;
     uint64_t expected;            /* bytes of the layer file, about */
     struct kist_store_room *room; /* what the pull holds for its layers; NULL: nothing */
@@ -19,9 +20,13 @@ struct kist_layer_pull {
 };
 
 /*
- * Both digests are checked before the layer is committed; on any error nothing of it stays. KIST_E_CORRUPT for wrong data,
- * what the registry and the store give otherwise.
+ * Goes on with what an earlier one left of the layer. Both digests are checked before it is committed; on an error nothing of it
+ * stays, unless it is worth going on (kist_pull_resumable). KIST_E_CORRUPT for wrong data, what the registry and the store
+ * give otherwise.
  */
 int kist_layer_pull(struct kist_layer_pull *p, struct kist_error *err) KIST_CHECKED;
+
+/* Whether after this error the same pull may come further. */
+bool kist_pull_resumable(int rc);
 
 #endif

@@ -116,6 +116,7 @@ static void *run_job(void *arg)
             .store = p->store,
             .options = &p->options->layer,
             .layer = &p->plan->layers[job->layer],
+            .checkpoint = p->options->checkpoint,
             .expected = kist_layer_estimate(&p->plan->layers[job->layer].blob),
             .room = p->room,
             .arrived = arrived,
@@ -238,7 +239,10 @@ static int pull_with(struct pull *p, struct kist_registry *registry, struct kist
     if (rc < 0 || o->dry_run) {
         return rc;
     }
-    rc = run_jobs(p, registry, err);
+    if (p->plan->download_bytes > 0) {
+        rc = kist_store_lease_outlive(*lease, err);
+    }
+    rc = rc < 0 ? rc : run_jobs(p, registry, err);
     kist_store_room_free(p->room);
     if (rc == 0) {
         rc = commit(p, r, err);
@@ -279,7 +283,9 @@ int kist_pull(struct kist_store *store, const struct kist_reference *ref, const 
     if (store) {
         kist_store_stop_on(store, NULL, NULL);
     }
-    if (lease) {
+    if (rc < 0 && kist_pull_resumable(rc)) {
+        kist_store_lease_leave(lease);
+    } else {
         kist_store_lease_end(lease);
     }
     kist_registry_close(registry);

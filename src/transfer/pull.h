@@ -54,12 +54,18 @@ struct kist_pull_options {
     bool aarch32;
     bool dry_run;        /* stop after the plan: KIST_E_NO_SPACE where it does not fit */
     struct kist_store_limits limits; /* the store's */
+    uint64_t checkpoint; /* bytes of a layer file between two places from which a pull that died is gone on with; 0: as often
+                            as costs 1 % of what is written */
     unsigned jobs;       /* layers side by side; 0: 2 */
     kist_pull_event_fn *event; /* may be NULL */
     void *event_arg;
 };
 
-/* plan is filled as far as it went, also on failure; release it. store may be NULL for a dry run where there is none yet. */
+/*
+ * What is finished when a pull dies, is interrupted or loses its connection stays for the next one, and so do the layers at work, as
+ * far as their last checkpoint. plan is filled as far as it went, also on failure; release it. store may be NULL for a dry run where there is none
+ * yet.
+ */
 int kist_pull(struct kist_store *store, const struct kist_reference *ref, const struct kist_pull_options *options,
               struct kist_pull_plan *plan, struct kist_error *err) KIST_CHECKED;
 void kist_pull_plan_release(struct kist_pull_plan *plan);
