@@ -1,5 +1,7 @@
 #include "port/clock.h"
 
+#include <stdlib.h>
+#include <sys/timex.h>
 #include <time.h>
 
 int64_t port_clock_now(void)
@@ -7,6 +9,14 @@ int64_t port_clock_now(void)
     struct timespec t;
 
     return clock_gettime(CLOCK_REALTIME, &t) == 0 ? (int64_t)t.tv_sec : 0;
+}
+
+bool port_clock_synchronised(void)
+{
+    struct timex t = {.modes = 0};
+    int state = adjtimex(&t);
+
+    return state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC) && !getenv("SOURCE_DATE_EPOCH");
 }
 
 uint64_t port_clock_monotonic(void)

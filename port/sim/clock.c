@@ -9,6 +9,11 @@ int64_t port_clock_now(void)
     return sim_disk.clock / 1000;
 }
 
+bool port_clock_synchronised(void)
+{
+    return false;
+}
+
 uint64_t port_clock_monotonic(void)
 {
     return (uint64_t)sim_disk.clock;

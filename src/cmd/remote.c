@@ -5,6 +5,10 @@
 #include "base/limits.h"
 #include "base/path.h"
 
+#ifndef KIST_BUILD_TIME
+#define KIST_BUILD_TIME 0
+#endif
+
 /* dir/name, where the variable that names dir is set and makes a path. */
 static int add_file(struct kist_strv *list, const char *variable, const char *name, struct kist_error *err)
 {
@@ -35,6 +39,30 @@ int kist_remote_auth_files(struct kist_app *app, const struct kist_strv **files,
     return rc == 0 ? add_file(&app->auth_files, "HOME", ".docker/config.json", err) : rc;
 }
 
+static const struct kist_strv *certs_dirs(struct kist_app *app)
+{
+    static char ours[] = "/etc/kist/certs.d", dockers[] = "/etc/docker/certs.d";
+    static char *usual[] = {ours, dockers, NULL};
+    static const struct kist_strv list = {usual, 2};
+
+    return app->settings.certs_dirs.n > 0 ? &app->settings.certs_dirs : &list;
+}
+
+/* The latest time that has certainly passed. */
+static void set_floor(struct kist_app *app, struct kist_registry_options *o)
+{
+    struct kist_store *store;
+    struct kist_error ignored;
+    int64_t stored = kist_app_store(app, false, &store, &ignored) == 0 ? kist_store_clock(store) : 0;
+
+    o->time_floor = KIST_BUILD_TIME;
+    o->time_floor_what = "kist was built";
+    if (stored > o->time_floor) {
+        o->time_floor = stored;
+        o->time_floor_what = "the store last changed";
+    }
+}
+
 int kist_remote_options(struct kist_app *app, struct kist_registry_options *o, struct kist_error *err)
 {
     const struct kist_settings *s = &app->settings;
@@ -48,5 +76,9 @@ int kist_remote_options(struct kist_app *app, struct kist_registry_options *o, s
         .backoff_ms = s->backoff_ms,
         .stop = kist_app_stopped,
     };
+    o->certs_dirs = certs_dirs(app);
+    if (s->time_floor) {
+        set_floor(app, o);
+    }
     return kist_remote_auth_files(app, &o->auth_files, err);
 }

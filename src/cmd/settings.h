@@ -22,6 +22,8 @@ struct kist_settings {
     const char *quota, *reserve; /* NULL: none */
     bool prune_auto, keep_previous;
     const char *tls_ca;
+    struct kist_strv certs_dirs; /* empty: Docker's places and ours */
+    bool time_floor;
     struct kist_strv insecure; /* registries */
     const char *auth_file;     /* NULL: the search order */
     uint64_t tries;

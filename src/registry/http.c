@@ -1,6 +1,5 @@
 #include "registry/http.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@ struct kist_http {
     const char *ca_file;
     CURLM *multi;
     CURL *easy;
+    struct kist_tls tls;
     char words[CURL_ERROR_SIZE]; /* curl's own account of a failure */
     /* of the running request: */
     const struct kist_http_request *request;
@@ -289,6 +289,7 @@ int kist_http_open(struct kist_http **out, const struct kist_http_settings *sett
                              : kist_error_nomem(err);
     }
     h->settings = settings;
+    kist_tls_init(&h->tls, settings->certs_dirs, &settings->floor);
     h->ca_file = settings->ca_file ? settings->ca_file : find_ca_file();
     h->multi = curl_multi_init();
     h->easy = curl_easy_init();
@@ -307,6 +308,7 @@ void kist_http_close(struct kist_http *h)
     if (h) {
         curl_easy_cleanup(h->easy);
         (void)curl_multi_cleanup(h->multi);
+        kist_tls_release(&h->tls);
         free(h);
     }
 }
@@ -388,16 +390,22 @@ static int explain(struct kist_http *h, CURLcode code, enum kist_http_fault *fau
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_ISSUER_ERROR:
         *fault = KIST_HTTP_FINAL;
-        return kist_tls_fault_certificate(h->request->url, h->words, h->ca_file, h->err);
+        return kist_tls_fault_certificate(&h->tls, h->request->url, h->words, h->ca_file, h->err);
     case CURLE_SSL_CONNECT_ERROR:
-        *fault = KIST_HTTP_NOT_TLS;
+        *fault = kist_tls_fault_speaks(h->words) ? KIST_HTTP_FINAL : KIST_HTTP_NOT_TLS;
         return kist_tls_fault_handshake(h->request->url, h->words, h->err);
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR: /* with TLS 1.3 a server tells after the handshake that it wants a certificate */
+        if (h->head->status == 0 && kist_tls_fault_speaks(h->words)) {
+            *fault = KIST_HTTP_FINAL;
+            return kist_tls_fault_handshake(h->request->url, h->words, h->err);
+        }
+        *fault = h->connected ? KIST_HTTP_PASSING : KIST_HTTP_NOT_TLS;
+        return network_fault(h, code);
     case CURLE_COULDNT_RESOLVE_HOST: /* plain HTTP may go through a proxy that can */
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:
     case CURLE_GOT_NOTHING:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
         *fault = h->connected ? KIST_HTTP_PASSING : KIST_HTTP_NOT_TLS;
         return network_fault(h, code);
     default:
@@ -410,8 +418,11 @@ int kist_http_run(struct kist_http *h, const struct kist_http_request *request, 
 {
     struct curl_slist *headers = NULL;
     CURLcode code;
-    int rc = make_headers(&headers, request, err);
+    int rc = kist_tls_prepare(&h->tls, h->easy, request->url, err);
 
+    if (rc == 0) {
+        rc = make_headers(&headers, request, err);
+    }
     *fault = KIST_HTTP_FINAL;
     kist_http_head_clear(head);
     h->request = request;

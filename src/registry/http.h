@@ -6,12 +6,15 @@
 #define KIST_REGISTRY_HTTP_H
 
 #include "registry/http_head.h"
+#include "registry/tls.h"
 #include "registry/url.h"
 
 struct kist_http;
 
 struct kist_http_settings {
     const char *ca_file; /* PEM bundle; NULL: the usual places */
+    const struct kist_strv *certs_dirs; /* as in struct kist_tls */
+    struct kist_tls_floor floor;
     const char *proxy;   /* NULL: the environment's, "": none */
     uint64_t stall_ms;
     bool (*stop)(void *arg); /* may be NULL */

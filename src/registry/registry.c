@@ -47,6 +47,8 @@ int kist_registry_open(struct kist_registry **out, const struct kist_reference *
     reg->options = options;
     reg->settings = (struct kist_http_settings){
         .ca_file = options->ca_file,
+        .certs_dirs = options->certs_dirs,
+        .floor = {options->time_floor, options->time_floor_what},
         .proxy = options->proxy,
         .stall_ms = options->stall_ms ? options->stall_ms : DEFAULT_STALL_MS,
         .stop = options->stop,

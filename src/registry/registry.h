@@ -20,6 +20,9 @@ struct kist_registry_options {
     const struct kist_strv *insecure;
     const struct kist_strv *auth_files; /* where accounts are looked for, in this order; NULL: nowhere */
     const char *ca_file; /* PEM bundle; NULL: the usual places are tried */
+    const struct kist_strv *certs_dirs; /* folders as Docker's certs.d, the first that has one for a host counts; NULL: none */
+    int64_t time_floor;           /* seconds since 1970 that have certainly passed, for a clock that is behind; 0: none */
+    const char *time_floor_what;  /* what happened then: "kist was built" */
     const char *proxy;   /* NULL: HTTP(S)_PROXY and NO_PROXY of the environment, as curl has them */
     unsigned tries; /* how often in a row a request fails, bringing nothing, before it is given up; 0: 5 */
     uint64_t connect_ms; /* 0: 15 s */

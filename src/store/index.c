@@ -14,6 +14,7 @@
 #define NOTE_PULLED "kist.pulled"
 #define NOTE_PINNED "kist.pinned"
 #define NOTE_PREVIOUS "kist.previous"
+#define NOTE_CLOCK "kist.clock"
 
 static void image_release(struct kist_image *image)
 {
@@ -203,6 +204,30 @@ int kist_index_parse(struct kist_index *index, const char *text, size_t len, str
         kist_index_release(index);
     }
     return rc;
+}
+
+int64_t kist_index_clock(const struct kist_index *index)
+{
+    const char *text = kist_json_string(kist_json_object(index->root, "annotations"), NOTE_CLOCK);
+    int64_t seconds;
+
+    return text && kist_str_time(text, &seconds) ? seconds : 0;
+}
+
+int kist_index_set_clock(struct kist_index *index, int64_t now, struct kist_error *err)
+{
+    cJSON *notes = cJSON_GetObjectItemCaseSensitive(index->root, "annotations");
+    char text[KIST_STR_TIME_MAX];
+
+    if (!cJSON_IsObject(notes)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(index->root, "annotations");
+        notes = cJSON_AddObjectToObject(index->root, "annotations");
+        if (!notes) {
+            return kist_error_nomem(err);
+        }
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(notes, NOTE_CLOCK);
+    return kist_json_put_string(notes, NOTE_CLOCK, kist_str_rfc3339(text, now), err);
 }
 
 int kist_index_print(const struct kist_index *index, struct kist_buf *out, struct kist_error *err)

@@ -20,6 +20,10 @@ int kist_index_print(const struct kist_index *index, struct kist_buf *out,
 void kist_index_release(struct kist_index *index);
 void kist_index_auto(struct kist_index *index);
 
+/* The time that the index vouches for, seconds since 1970: 0 for none. */
+int64_t kist_index_clock(const struct kist_index *index);
+int kist_index_set_clock(struct kist_index *index, int64_t now, struct kist_error *err) KIST_CHECKED;
+
 /* Appends a copy of image. */
 int kist_index_add(struct kist_index *index, const struct kist_image *image,
                    struct kist_error *err) KIST_CHECKED;

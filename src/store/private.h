@@ -59,8 +59,8 @@ int kist_store_read(struct port_dir *dir, const char *name, struct kist_buf *out
 
 int kist_store_index_load(struct kist_store *s, struct kist_index *index,
                           struct kist_error *err) KIST_CHECKED;
-/* The commit. The caller holds the lock, and loaded index under it. */
-int kist_store_index_save(struct kist_store *s, const struct kist_index *index,
+/* The commit. The caller holds the lock, and loaded index under it. It notes the time, where the kernel vouches for it. */
+int kist_store_index_save(struct kist_store *s, struct kist_index *index,
                           struct kist_error *err) KIST_CHECKED;
 
 /*

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "port/clock.h"
 #include "port/system.h"
 #include "private.h"
 
@@ -191,11 +192,22 @@ int kist_store_index_load(struct kist_store *s, struct kist_index *index, struct
     return rc == KIST_E_CORRUPT ? kist_error_wrap(err, "'%s/index.json' is damaged", kist_store_root(s)) : rc;
 }
 
-int kist_store_index_save(struct kist_store *s, const struct kist_index *index, struct kist_error *err)
+int64_t kist_store_clock(struct kist_store *s)
+{
+    KIST_AUTO(index) struct kist_index index = {.root = NULL};
+    struct kist_error err;
+
+    return kist_store_index_load(s, &index, &err) == 0 ? kist_index_clock(&index) : 0;
+}
+
+int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_STORE_INDEX);
-    int rc = kist_index_print(index, &text, err);
+    int rc = port_clock_synchronised() ? kist_index_set_clock(index, port_clock_now(), err) : 0;
 
+    if (rc == 0) {
+        rc = kist_index_print(index, &text, err);
+    }
     return rc < 0 ? rc : kist_store_write_locked(s, s->root, "index.json", text.data, text.len, err);
 }
 

@@ -21,6 +21,11 @@ struct kist_store;
  */
 int kist_store_open(struct kist_store **out, const char *root, bool create, struct kist_error *err) KIST_CHECKED;
 void kist_store_close(struct kist_store *s);
+/*
+ * When the store was last changed while the kernel held the clock for right (NTP): a time that has certainly passed, in
+ * seconds since 1970; 0 where nobody knows.
+ */
+int64_t kist_store_clock(struct kist_store *s);
 const char *kist_store_root(const struct kist_store *s);
 /*
  * For stores that are to be the same whenever they are made: from kist_store_fix_time on, images are pulled at this time (seconds
