@@ -17,7 +17,7 @@
 #include "port/clock.h"
 #include "sandbox_private.h"
 
-#define PARENT "kist"
+#define PARENT PORT_CGROUP_PARENT
 /* A group whose last process was just reaped may still be busy for a moment. */
 #define REMOVE_TRIES 50
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -25,15 +25,8 @@
 /* v1 controllers that are of use; a hierarchy that has one of them gets a group. */
 static const char *const wanted[] = {"devices", "memory", "pids", "cpu"};
 
-/* One mounted hierarchy, out of a line of mountinfo; texts are the line's. */
-struct hierarchy {
-    char *point;
-    const char *label; /* last part of point */
-    bool unified, devices;
-};
-
 /* Mount point, type and controllers (proc(5), /proc/pid/mountinfo); false for other lines. */
-static bool parse_line(char *line, struct hierarchy *h)
+static bool parse_line(char *line, struct port_hierarchy *h)
 {
     char *tail = strstr(line, " - "), *type, *option, *options;
     bool useful = false;
@@ -53,7 +46,7 @@ static bool parse_line(char *line, struct hierarchy *h)
     options = tail;
     h->label = kist_path_base(h->point);
     h->unified = strcmp(type, "cgroup2") == 0;
-    h->devices = false;
+    h->devices = h->freezer = h->spare = false;
     if (h->unified || strcmp(type, "cgroup") != 0 || strchr(h->point, '\\')) {
         return h->unified;
     }
@@ -62,16 +55,17 @@ static bool parse_line(char *line, struct hierarchy *h)
             useful = useful || strcmp(option, wanted[i]) == 0;
         }
         h->devices = h->devices || strcmp(option, "devices") == 0;
+        h->freezer = h->freezer || strcmp(option, "freezer") == 0;
     }
-    return useful;
+    h->spare = h->freezer && !useful;
+    return useful || h->freezer;
 }
 
-/* Calls each for every hierarchy of use; a negative return ends it. */
-static int for_each(int (*each)(void *arg, const struct hierarchy *h, struct kist_error *err), void *arg,
+int port_hierarchies(int (*each)(void *arg, const struct port_hierarchy *h, struct kist_error *err), void *arg,
                     struct kist_error *err)
 {
     FILE *table = fopen("/proc/self/mountinfo", "re");
-    struct hierarchy h;
+    struct port_hierarchy h;
     char *line = NULL;
     size_t size = 0;
     int rc = 0;
@@ -92,8 +86,9 @@ static int for_each(int (*each)(void *arg, const struct hierarchy *h, struct kis
 
 struct making {
     struct port_cgroup_set *set;
-    const struct port_cgroup_spec *spec;
-    bool ruled; /* the device rules are in force */
+    const char *name;
+    const struct port_cgroup_spec *spec; /* NULL: only those that are there */
+    bool ruled;                          /* the device rules are in force */
 };
 
 static bool write_text(int dir, const char *file, const char *text)
@@ -163,28 +158,30 @@ static int make_group(char *path)
     return made ? open(path, OPEN_DIR) : -1;
 }
 
-static int add_group(void *arg, const struct hierarchy *h, struct kist_error *err)
+static int add_group(void *arg, const struct port_hierarchy *h, struct kist_error *err)
 {
     struct making *making = arg;
     struct port_cgroup_set *set = making->set;
     struct port_cgroup_member *m = &set->v[set->n];
 
-    if (set->n == KIST_COUNT(set->v)) {
+    if (set->n == KIST_COUNT(set->v) || (h->spare && making->spec)) {
         return 0;
     }
     if (!kist_str_copy(m->label, sizeof(m->label), h->label) ||
-        !kist_str_format(m->path, sizeof(m->path), "%s/" PARENT "/%s", h->point, making->spec->name)) {
+        !kist_str_format(m->path, sizeof(m->path), "%s/" PARENT "/%s", h->point, making->name)) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long",
                               h->point);
     }
     m->tasks = -1;
     m->devices = h->devices;
-    m->dir = make_group(m->path);
+    m->dir = making->spec ? make_group(m->path) : open(m->path, OPEN_DIR);
     if (m->dir >= 0 && !h->unified) {
         m->tasks = openat(m->dir, "tasks", O_WRONLY | O_CLOEXEC);
     }
     if (m->dir < 0 || (!h->unified && m->tasks < 0)) {
-        kist_log(KIST_LOG_WARN, "no control group under '%s': %s", h->point, strerror(errno));
+        if (making->spec || errno != ENOENT) {
+            kist_log(KIST_LOG_WARN, "no control group under '%s': %s", h->point, strerror(errno));
+        }
         if (m->dir >= 0) {
             (void)close(m->dir);
         }
@@ -194,7 +191,7 @@ static int add_group(void *arg, const struct hierarchy *h, struct kist_error *er
         set->unified = (int)set->n;
     }
     set->n++;
-    if (h->devices) {
+    if (h->devices && making->spec) {
         if (!rule_v1(m->dir, making->spec)) {
             return kist_error_sys(err, KIST_E_IO, errno, "cannot set the device rules in control group '%s'",
                                   h->point);
@@ -204,14 +201,22 @@ static int add_group(void *arg, const struct hierarchy *h, struct kist_error *er
     return 0;
 }
 
+int port_cgroup_find(struct port_cgroup_set *set, const char *name, struct kist_error *err)
+{
+    struct making making = {.set = set, .name = name};
+
+    *set = (struct port_cgroup_set){.unified = -1};
+    return port_hierarchies(add_group, &making, err);
+}
+
 int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec *spec, struct kist_error *err)
 {
-    struct making making = {.set = set, .spec = spec};
+    struct making making = {.set = set, .name = spec->name, .spec = spec};
     int rc;
 
     set->n = 0;
     set->unified = -1;
-    rc = for_each(add_group, &making, err);
+    rc = port_hierarchies(add_group, &making, err);
     set->filter = !making.ruled && set->unified >= 0;
     return rc;
 }
@@ -303,7 +308,7 @@ void port_cgroup_remove_set(const struct port_cgroup_set *set)
     }
 }
 
-static int remove_named(void *arg, const struct hierarchy *h, struct kist_error *err)
+static int remove_named(void *arg, const struct port_hierarchy *h, struct kist_error *err)
 {
     const char *name = arg;
     char path[1024];
@@ -319,5 +324,5 @@ int port_cgroup_remove(const char *name, struct kist_error *err)
     if (!kist_str_copy(copy, sizeof(copy), name) || name[0] == '\0' || name[0] == '.' || strchr(name, '/')) {
         return kist_error_set(err, KIST_E_USAGE, "'%s' is no name of a control group", name);
     }
-    return for_each(remove_named, copy, err);
+    return port_hierarchies(remove_named, copy, err);
 }

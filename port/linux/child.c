@@ -39,11 +39,12 @@ static int send_terminal(int channel, int master, int slave, struct kist_error *
 }
 
 /* Death with the parent: asked of the kernel first, then looked whether it is too late for that. */
-static int follow_parent(int channel, struct kist_error *err)
+static int follow_parent(const struct port_child *child, struct kist_error *err)
 {
-    struct pollfd peer = {.fd = channel, .events = POLLIN};
+    struct pollfd peer = {.fd = child->channel, .events = POLLIN};
 
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+    if (prctl(PR_SET_PDEATHSIG, child->command->survives ? 0 : SIGKILL, 0, 0, 0) < 0 ||
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot tie the container to its parent");
     }
     /* getppid is 0 in a PID namespace whatever the parent does; the socket to it tells */
@@ -210,14 +211,14 @@ static int take_streams(const struct port_child *child, int slave, struct kist_e
     return 0;
 }
 
-static int make_terminal(const struct port_child *child, int root, int *slave, struct kist_error *err)
+int port_child_terminal(const struct port_child *child, int root, bool console, int *slave, struct kist_error *err)
 {
     int master = -1, rc;
 
-    if (!child->spec->command.terminal) {
+    if (!child->command->terminal) {
         return 0;
     }
-    rc = port_tty_make(&child->spec->command, root, &master, slave, err);
+    rc = port_tty_make(child->command, root, console, &master, slave, err);
     if (rc == 0) {
         rc = send_terminal(child->channel, master, *slave, err);
         (void)close(master);
@@ -231,11 +232,12 @@ static int build_world(const struct port_child *child, int *slave, struct kist_e
     int rw = open(spec->root.rw, O_RDONLY | O_DIRECTORY | O_CLOEXEC), root = -1;
     int rc = rw < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s'", spec->root.rw) : 0;
 
+    rc = rc < 0 ? rc : set_up_namespaces(child, err);
     rc = rc < 0 ? rc : enter_scratch(spec, err);
     rc = rc < 0 ? rc : port_root_build(&spec->root, rw, &root, err);
     rc = rc < 0 ? rc : port_mount_all(spec, child->groups, root, err);
     rc = rc < 0 ? rc : port_device_all(spec, root, err);
-    rc = rc < 0 ? rc : make_terminal(child, root, slave, err);
+    rc = rc < 0 ? rc : port_child_terminal(child, root, true, slave, err);
     rc = rc < 0 ? rc : make_cwd(spec->command.cwd, root, err);
     rc = rc < 0 ? rc : port_mount_protect(spec, root, err);
     rc = rc < 0 ? rc : finish_root(&spec->root, root, err);
@@ -252,12 +254,13 @@ void port_child_main(const struct port_child *child)
     port_close_on_exec_from(STDERR_FILENO + 1);
     (void)setsid();
     (void)umask(0);
-    rc = follow_parent(child->channel, err);
-    rc = rc < 0 ? rc : port_command_prepare(&child->spec->command, err);
-    rc = rc < 0 ? rc : set_up_namespaces(child, err);
-    rc = rc < 0 ? rc : build_world(child, &slave, err);
+    rc = follow_parent(child, err);
+    rc = rc < 0 ? rc : port_command_prepare(child->command, err);
+    if (rc == 0) {
+        rc = child->enter ? port_enter_world(child, &slave, err) : build_world(child, &slave, err);
+    }
     rc = rc < 0 ? rc : take_streams(child, slave, err);
-    rc = rc < 0 ? rc : port_command_run(&child->spec->command, err);
+    rc = rc < 0 ? rc : port_command_run(child->command, err);
     if (rc < 0) {
         (void)send(child->channel, &message, sizeof(message), MSG_NOSIGNAL);
     }

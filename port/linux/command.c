@@ -128,7 +128,8 @@ static int become_user(const struct port_command *command, struct kist_error *er
     }
     if (set_capabilities(all, all, 0) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ||
         /* a change of user takes both back */
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+        prctl(PR_SET_PDEATHSIG, command->survives ? 0 : SIGKILL, 0, 0, 0) < 0 ||
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot keep capabilities while becoming the user");
     }
     return 0;

@@ -36,6 +36,26 @@ static int open_plain(struct port_file **out, struct port_dir *dir, const char *
     return rc;
 }
 
+int port_file_adopt(struct port_file **out, int fd, const char *name, struct kist_error *err)
+{
+    const size_t size = strlen(name) + 1;
+    struct port_file *f = malloc(sizeof(*f) + size);
+    struct stat st;
+
+    if (!f) {
+        return kist_error_nomem(err);
+    }
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        free(f);
+        return kist_error_set(err, KIST_E_FAIL, "descriptor %d is not '%s'", fd, name);
+    }
+    memcpy(f->path, name, size);
+    f->fd = fd;
+    f->end = (uint64_t)st.st_size;
+    *out = f;
+    return 0;
+}
+
 int port_file_create(struct port_file **out, struct port_dir *dir, const char *name, bool replace,
                      struct kist_error *err)
 {

@@ -65,7 +65,7 @@ bool port_process_alive(const struct port_process *p)
     return read_stat(p->pid, &state, &start) && start == p->start && state != 'Z' && state != 'X';
 }
 
-int port_process_kill(const struct port_process *p, struct kist_error *err)
+int port_process_signal(const struct port_process *p, int number, struct kist_error *err)
 {
     /* a descriptor of the process cannot be taken over by a later one; before 5.3 the moment between is the
      * risk */
@@ -75,9 +75,9 @@ int port_process_kill(const struct port_process *p, struct kist_error *err)
     if (!port_process_alive(p)) {
         return 0;
     }
-    rc = fd >= 0 ? (int)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) : kill(p->pid, SIGKILL);
+    rc = fd >= 0 ? (int)syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) : kill(p->pid, number);
     if (rc < 0 && errno != ESRCH) {
-        return kist_error_sys(err, KIST_E_IO, errno, "cannot kill process %d", p->pid);
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot signal process %d", p->pid);
     }
     return 0;
 }

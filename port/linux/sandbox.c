@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,11 +18,11 @@
 
 struct port_sandbox {
     pid_t pid;
-    bool reaped, own_pids;
-    int channel; /* our end; -1 once the command runs */
-    int signals; /* signalfd */
-    sigset_t old_mask;
-    struct sigaction old_pipe, old_child;
+    bool reaped;
+    bool whole;    /* when the process is gone, all of it is: it is a PID namespace of its own */
+    bool entered;  /* its world is another sandbox's */
+    bool survives; /* it is not to be killed with us */
+    int channel;   /* our end; -1 once the command runs */
     struct port_cgroup_set groups;
     struct port_stdio io;
 };
@@ -39,22 +38,6 @@ static const struct {
     {PORT_OWN_IPC, CLONE_NEWIPC, "ipc", "CONFIG_IPC_NS"},
     {PORT_OWN_NETWORK, CLONE_NEWNET, "net", "CONFIG_NET_NS"},
 };
-
-/* Every signal waits for port_sandbox_wait; the child starts with all of them blocked too. */
-static int hold_signals(struct port_sandbox *s, struct kist_error *err)
-{
-    const struct sigaction ignore = {.sa_handler = SIG_IGN}, by_default = {.sa_handler = SIG_DFL};
-    sigset_t all;
-
-    (void)sigfillset(&all);
-    if (sigprocmask(SIG_SETMASK, &all, &s->old_mask) < 0 || sigaction(SIGPIPE, &ignore, &s->old_pipe) < 0 ||
-        /* who started us may have it ignored, and then nobody would hear of the end of a child */
-        sigaction(SIGCHLD, &by_default, &s->old_child) < 0 ||
-        (s->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
-        return kist_error_sys(err, KIST_E_IO, errno, "cannot hold the signals");
-    }
-    return 0;
-}
 
 static int clone_failed(unsigned own, int number, struct kist_error *err)
 {
@@ -110,28 +93,45 @@ static int connect_network(const struct port_sandbox *s, const struct port_netwo
                : kist_error_sys(err, KIST_E_IO, errno, "cannot tell the container of its network");
 }
 
-static int spawn(struct port_sandbox *s, const struct port_sandbox_spec *spec, struct kist_error *err)
+struct making {
+    struct port_sandbox *sandbox;
+    struct port_child *child;
+};
+
+static pid_t make(void *arg)
 {
-    struct port_child child = {.spec = spec, .groups = &s->groups, .io = &s->io};
-    int ends[2], failed;
+    const struct making *m = arg;
+
+    return make_process(m->sandbox, m->child->spec ? m->child->spec->own : 0, &m->child->joined_unified);
+}
+
+static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_error *err)
+{
+    struct making making = {s, child};
+    int ends[2], number;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot make a socket to the container");
     }
-    s->pid = make_process(s, spec->own, &child.joined_unified);
+    s->pid = child->enter ? port_enter_fork(child->enter, child->target, make, &making) : make(&making);
+    number = errno;
     if (s->pid == 0) {
         (void)close(ends[0]);
-        child.channel = ends[1];
-        port_child_main(&child);
+        child->channel = ends[1];
+        port_child_main(child);
     }
-    failed = errno;
     (void)close(ends[1]);
     s->channel = ends[0];
     port_stdio_forked(&s->io);
-    if (s->pid < 0) {
-        return clone_failed(spec->own, failed, err);
+    if (s->pid < 0 && child->enter) {
+        return number == ESRCH || number == ENOMEM /* of a PID namespace whose process 1 is gone */
+                   ? kist_error_set(err, KIST_E_CONFLICT, "it has ended")
+                   : kist_error_sys(err, KIST_E_FAIL, number, "cannot make a process in it");
     }
-    return spec->network ? connect_network(s, spec->network, err) : 0;
+    if (s->pid < 0) {
+        return clone_failed(child->spec->own, number, err);
+    }
+    return child->spec && child->spec->network ? connect_network(s, child->spec->network, err) : 0;
 }
 
 /* The terminal's two ends, out of the packet's control data. */
@@ -180,25 +180,26 @@ static int hear(struct port_sandbox *s, const struct port_command *command, stru
     return 0;
 }
 
-static bool stop_was_asked(int signals)
+static bool stop_was_asked(struct port_signals *signals)
 {
-    struct signalfd_siginfo info;
+    int number;
 
-    while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP ||
-            info.ssi_signo == SIGQUIT) {
+    while ((number = port_signals_next(signals)) != 0) {
+        if (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT) {
             return true;
         }
     }
     return false;
 }
 
-static int await_command(struct port_sandbox *s, const struct port_command *command, struct kist_error *err)
+static int await_command(struct port_sandbox *s, const struct port_command *command, struct port_signals *signals,
+                         struct kist_error *err)
 {
     int rc = 0;
 
     while (rc == 0) {
-        struct pollfd fds[2] = {{.fd = s->channel, .events = POLLIN}, {.fd = s->signals, .events = POLLIN}};
+        struct pollfd fds[2] = {{.fd = s->channel, .events = POLLIN},
+                                {.fd = port_signals_fd(signals), .events = POLLIN}};
 
         if (poll(fds, 2, -1) < 0) {
             if (errno == EINTR) {
@@ -208,32 +209,38 @@ static int await_command(struct port_sandbox *s, const struct port_command *comm
         }
         if (fds[0].revents != 0) {
             rc = hear(s, command, err);
-        } else if (stop_was_asked(s->signals)) {
+        } else if (stop_was_asked(signals)) {
             rc = kist_error_set(err, KIST_E_INTERRUPTED, "interrupted before the command ran");
         }
     }
+    (void)close(s->channel);
+    s->channel = -1;
     return rc < 0 ? rc : 0;
 }
 
-int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec,
-                       struct kist_error *err)
+static struct port_sandbox *sandbox_new(void)
 {
     struct port_sandbox *s = calloc(1, sizeof(*s));
-    int rc;
 
-    *out = NULL;
-    if (!s) {
-        return kist_error_nomem(err);
+    if (s) {
+        s->pid = s->channel = -1;
+        s->groups.unified = -1;
     }
-    s->pid = s->channel = s->signals = -1;
-    s->own_pids = (spec->own & PORT_OWN_PIDS) != 0;
-    s->groups.unified = -1;
-    rc = hold_signals(s, err);
-    rc = rc < 0 ? rc : port_stdio_prepare(&s->io, &spec->command, err);
-    rc = rc < 0 ? rc : port_cgroup_make(&s->groups, &spec->cgroup, err);
-    rc = rc < 0 ? rc : spawn(s, spec, err);
-    rc = rc < 0 ? rc : await_command(s, &spec->command, err);
+    return s;
+}
+
+/* What is left of both ways to begin. Takes s. */
+static int begin(struct port_sandbox **out, struct port_sandbox *s, struct port_child *child,
+                 struct port_signals *signals, struct kist_error *err)
+{
+    int rc = port_stdio_prepare(&s->io, child->command, err);
+
+    child->groups = &s->groups;
+    child->io = &s->io;
+    rc = rc < 0 ? rc : spawn(s, child, err);
+    rc = rc < 0 ? rc : await_command(s, child->command, signals, err);
     if (rc < 0) {
+        s->survives = false;
         port_sandbox_free(s);
         return rc;
     }
@@ -241,12 +248,66 @@ int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec
     return 0;
 }
 
+int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec,
+                       struct port_signals *signals, struct kist_error *err)
+{
+    struct port_child child = {.spec = spec, .command = &spec->command};
+    struct port_sandbox *s = sandbox_new();
+    int rc;
+
+    *out = NULL;
+    if (!s) {
+        return kist_error_nomem(err);
+    }
+    s->whole = (spec->own & PORT_OWN_PIDS) != 0;
+    rc = port_cgroup_make(&s->groups, &spec->cgroup, err);
+    if (rc < 0) {
+        port_sandbox_free(s);
+        return rc;
+    }
+    return begin(out, s, &child, signals, err);
+}
+
+int port_sandbox_enter(struct port_sandbox **out, const struct port_enter *enter, struct port_signals *signals,
+                       struct kist_error *err)
+{
+    KIST_AUTO(fd) int target = (int)syscall(SYS_pidfd_open, enter->target.pid, 0);
+    struct port_child child = {.enter = enter, .command = enter->command, .target = target};
+    struct port_sandbox *s = sandbox_new();
+    int rc;
+
+    *out = NULL;
+    if (!s) {
+        return kist_error_nomem(err);
+    }
+    s->entered = true;
+    s->survives = enter->command->survives;
+    /* looked at after it was opened: what it is, is now held */
+    rc = port_process_alive(&enter->target) ? port_cgroup_find(&s->groups, enter->cgroup, err)
+                                            : kist_error_set(err, KIST_E_CONFLICT, "it has ended");
+    if (rc < 0) {
+        port_sandbox_free(s);
+        return rc;
+    }
+    return begin(out, s, &child, signals, err);
+}
+
 int port_sandbox_pid(const struct port_sandbox *s)
 {
     return s->pid;
 }
 
-static bool reap(struct port_sandbox *s, int *exit_status)
+void port_sandbox_poll(const struct port_sandbox *s, struct pollfd fds[PORT_SANDBOX_POLL])
+{
+    port_stdio_poll(&s->io, fds);
+}
+
+void port_sandbox_move(struct port_sandbox *s, const struct pollfd fds[PORT_SANDBOX_POLL])
+{
+    port_stdio_move(&s->io, fds);
+}
+
+bool port_sandbox_ended(struct port_sandbox *s, int *exit_status)
 {
     int status;
 
@@ -255,80 +316,98 @@ static bool reap(struct port_sandbox *s, int *exit_status)
     }
     s->reaped = true;
     *exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    port_stdio_drain(&s->io, s->whole);
     return true;
 }
 
-/* True once the process has ended. */
-static bool take_signals(struct port_sandbox *s, bool forward, int *exit_status)
+void port_sandbox_signal(const struct port_sandbox *s, int number)
 {
-    struct signalfd_siginfo info;
+    if (!s->reaped) {
+        /* what came in by exec leads a session of its own, and may have begun more */
+        (void)kill(s->entered && number == SIGKILL ? -s->pid : s->pid, number);
+    }
+}
 
-    while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        const int number = (int)info.ssi_signo;
+void port_sandbox_resize(const struct port_sandbox *s, unsigned rows, unsigned columns)
+{
+    port_stdio_resize(&s->io, rows, columns);
+}
 
-        if (number == SIGCHLD) {
-            if (reap(s, exit_status)) {
-                return true;
-            }
-            continue;
+bool port_sandbox_input_ready(const struct port_sandbox *s)
+{
+    return port_stdio_input_ready(&s->io);
+}
+
+void port_sandbox_input(struct port_sandbox *s, const void *data, size_t len)
+{
+    port_stdio_input(&s->io, data, len);
+}
+
+void port_sandbox_input_end(struct port_sandbox *s)
+{
+    port_stdio_input_end(&s->io);
+}
+
+bool port_signal_is_ours(int number)
+{
+    return number == SIGPIPE || number == SIGURG || number == SIGTTIN || number == SIGTTOU || number == SIGCHLD;
+}
+
+/* True once the process has ended. */
+static bool take_signals(struct port_sandbox *s, struct port_signals *signals, bool forward, int *exit_status)
+{
+    int number;
+
+    while ((number = port_signals_next(signals)) != 0) {
+        if (number == SIGCHLD && port_sandbox_ended(s, exit_status)) {
+            return true;
         }
         if (number == SIGWINCH) {
-            port_stdio_resize(&s->io);
+            port_stdio_resize(&s->io, 0, 0);
         }
-        /* not those that the terminal and the kernel mean for us alone; a terminal of its own tells it of its
-         * size */
-        if (forward && number != SIGPIPE && number != SIGURG && number != SIGTTIN && number != SIGTTOU &&
-            !(number == SIGWINCH && s->io.master >= 0)) {
-            (void)kill(s->pid, number);
+        /* a terminal of its own tells it of its size */
+        if (forward && !port_signal_is_ours(number) && !(number == SIGWINCH && s->io.master >= 0)) {
+            port_sandbox_signal(s, number);
         }
     }
     return false;
 }
 
-int port_sandbox_wait(struct port_sandbox *s, bool forward, int *exit_status, struct kist_error *err)
+int port_sandbox_wait(struct port_sandbox *s, struct port_signals *signals, bool forward, int *exit_status,
+                      struct kist_error *err)
 {
-    bool ended = reap(s, exit_status);
+    bool ended = port_sandbox_ended(s, exit_status);
 
     while (!ended) {
-        struct pollfd fds[1 + PORT_STDIO_POLL] = {{.fd = s->signals, .events = POLLIN}};
+        struct pollfd fds[1 + PORT_STDIO_POLL] = {{.fd = port_signals_fd(signals), .events = POLLIN}};
 
         port_stdio_poll(&s->io, fds + 1);
         if (poll(fds, KIST_COUNT(fds), -1) < 0 && errno != EINTR) {
             return kist_error_sys(err, KIST_E_IO, errno, "cannot wait for the container");
         }
         port_stdio_move(&s->io, fds + 1);
-        ended = fds[0].revents != 0 && take_signals(s, forward, exit_status);
+        ended = fds[0].revents != 0 && take_signals(s, signals, forward, exit_status);
     }
-    port_stdio_drain(&s->io, s->own_pids);
     return 0;
 }
 
 void port_sandbox_free(struct port_sandbox *s)
 {
-    struct signalfd_siginfo info;
-
     if (!s) {
         return;
     }
-    if (s->pid > 0 && !s->reaped) {
-        (void)kill(s->pid, SIGKILL);
+    if (s->pid > 0 && !s->reaped && !s->survives) {
+        port_sandbox_signal(s, SIGKILL);
         while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR) {
         }
     }
-    port_cgroup_remove_set(&s->groups);
+    if (!s->entered) {
+        port_cgroup_remove_set(&s->groups);
+    }
     port_cgroup_release(&s->groups);
     port_stdio_release(&s->io);
     if (s->channel >= 0) {
         (void)close(s->channel);
-    }
-    if (s->signals >= 0) {
-        /* what came for the container is not to kill us now */
-        while (read(s->signals, &info, sizeof(info)) > 0) {
-        }
-        (void)close(s->signals);
-        (void)sigaction(SIGPIPE, &s->old_pipe, NULL);
-        (void)sigaction(SIGCHLD, &s->old_child, NULL);
-        (void)sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
     }
     free(s);
 }

@@ -86,7 +86,20 @@ int port_device_all(const struct port_sandbox_spec *spec, int root, struct kist_
 
 /* ---- cgroup.c, devfilter.c ---- */
 
+#define PORT_CGROUP_PARENT "kist" /* where all groups are */
 #define PORT_CGROUP_SETS 8
+
+/* One mounted hierarchy, out of a line of mountinfo; texts are the line's. */
+struct port_hierarchy {
+    char *point;
+    const char *label; /* last part of point */
+    bool unified, devices, freezer;
+    bool spare; /* of use for freezing only: a group is made when that is asked for */
+};
+
+/* Calls each for every hierarchy of use; a non-zero return ends it, and is returned. */
+int port_hierarchies(int (*each)(void *arg, const struct port_hierarchy *h, struct kist_error *err), void *arg,
+                     struct kist_error *err) KIST_CHECKED;
 
 struct port_cgroup_member {
     char path[512]; /* of the group's directory: a mount namespace made later binds it by this, not by dir */
@@ -104,12 +117,14 @@ struct port_cgroup_set {
     bool filter; /* the device rules are still to be attached to it */
 };
 
+/* Those of that name that are there already. */
+int port_cgroup_find(struct port_cgroup_set *set, const char *name, struct kist_error *err) KIST_CHECKED;
 /* Makes the groups. What the kernel or the machine lacks is left out and logged. */
 int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec *spec,
                      struct kist_error *err) KIST_CHECKED;
 /*
  * Child: joins the v1 groups, and the v2 one unless clone did. The device rules hold from here on: to be
- * called once no more device of the host is needed.
+ * called once no more device of the host is needed. spec NULL: groups that have their rules.
  */
 int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec,
                      bool joined_unified, struct kist_error *err) KIST_CHECKED;
@@ -123,8 +138,8 @@ int port_device_filter(int group, const struct port_device_rule *rules, size_t c
 
 /* ---- tty.c ---- */
 
-/* Child: a new terminal of the container's own devpts, also seen as /dev/console. */
-int port_tty_make(const struct port_command *command, int root, int *master, int *slave,
+/* Child: a new terminal of the container's own devpts; console: also seen as /dev/console. */
+int port_tty_make(const struct port_command *command, int root, bool console, int *master, int *slave,
                   struct kist_error *err) KIST_CHECKED;
 
 /* ---- stdio.c: the parent's side of the command's standard streams ---- */
@@ -133,10 +148,11 @@ int port_tty_make(const struct port_command *command, int root, int *master, int
 struct port_relay {
     int from, to;      /* -1: over, or not used */
     size_t start, end; /* what buf holds */
-    char buf[4096];
+    char buf[PORT_INPUT_MAX];
 };
 
 struct port_stdio {
+    struct port_streams streams;
     int child[3];      /* what the command gets as 0, 1, 2; -1 where a terminal will be */
     bool ours[3];      /* child[i] was made for it and is to be closed */
     int master, slave; /* the terminal's; the slave stays open here, so that the master does not hang up
@@ -152,10 +168,14 @@ int port_stdio_prepare(struct port_stdio *io, const struct port_command *command
 void port_stdio_forked(struct port_stdio *io);
 /* Takes the terminal's two ends from the child; ours goes raw. */
 void port_stdio_attach(struct port_stdio *io, const struct port_command *command, int master, int slave);
-/* Window size of ours -> the command's. */
-void port_stdio_resize(const struct port_stdio *io);
+/* The command's window; rows 0: as ours. */
+void port_stdio_resize(const struct port_stdio *io, unsigned rows, unsigned columns);
+/* port_sandbox_input and its like. */
+bool port_stdio_input_ready(const struct port_stdio *io);
+void port_stdio_input(struct port_stdio *io, const void *data, size_t len);
+void port_stdio_input_end(struct port_stdio *io);
 /* Fills in what to poll for; descriptors of -1 where there is nothing. */
-#define PORT_STDIO_POLL 3
+#define PORT_STDIO_POLL PORT_SANDBOX_POLL
 void port_stdio_poll(const struct port_stdio *io, struct pollfd fds[PORT_STDIO_POLL]);
 /* Moves what poll says can be moved. */
 void port_stdio_move(struct port_stdio *io, const struct pollfd fds[PORT_STDIO_POLL]);
@@ -184,13 +204,16 @@ void port_signals_reset(void);
 /* Child: brings lo up. */
 int port_loopback_up(struct kist_error *err) KIST_CHECKED;
 
-/* ---- child.c ---- */
+/* ---- child.c: what a new process does ---- */
 
 struct port_child {
-    const struct port_sandbox_spec *spec;
+    const struct port_sandbox_spec *spec; /* of a new sandbox; else */
+    const struct port_enter *enter;
+    const struct port_command *command;
     const struct port_cgroup_set *groups;
     const struct port_stdio *io;
     bool joined_unified;
+    int target;  /* enter: a pidfd, or -1 */
     int channel; /* a sequenced-packet socket; that it closes means that the command runs */
 };
 
@@ -202,5 +225,15 @@ struct port_message {
 
 /* In the new process: never returns. */
 __attribute__((noreturn)) void port_child_main(const struct port_child *child);
+/* Child: its terminal, made in root, is told to the parent. */
+int port_child_terminal(const struct port_child *child, int root, bool console, int *slave,
+                        struct kist_error *err) KIST_CHECKED;
+
+/* ---- enter.c ---- */
+
+/* Child: goes where the target is; *slave as port_child_terminal has it. */
+int port_enter_world(const struct port_child *child, int *slave, struct kist_error *err) KIST_CHECKED;
+/* A child made by make will be in target's PID namespace (pidfd, or -1 and its number). -1 and errno. */
+pid_t port_enter_fork(const struct port_enter *enter, int target, pid_t (*make)(void *arg), void *arg);
 
 #endif

@@ -51,8 +51,8 @@ static int give_pipe(struct port_stdio *io, int i, const struct port_command *co
     io->child[i] = lift(ends[its]);
     io->ours[i] = io->child[i] >= 0;
     mine = lift(ends[1 - its]);
-    io->relay[i].from = i == 0 ? STDIN_FILENO : mine;
-    io->relay[i].to = i == 0 ? mine : i;
+    io->relay[i].from = i > 0 ? mine : io->streams.detached ? -1 : STDIN_FILENO;
+    io->relay[i].to = i == 0 ? mine : io->streams.detached ? -1 : i;
     /* its owner, or /dev/stdout could not be opened by a command that is not root */
     return io->child[i] < 0 || mine < 0 || fcntl(mine, F_SETFL, O_NONBLOCK) < 0 ||
                    fchown(io->child[i], command->uid, command->gid) < 0
@@ -62,8 +62,11 @@ static int give_pipe(struct port_stdio *io, int i, const struct port_command *co
 
 int port_stdio_prepare(struct port_stdio *io, const struct port_command *command, struct kist_error *err)
 {
+    const bool detached = command->streams.detached, seen = command->streams.output != NULL;
+
     io->master = io->slave = -1;
     io->raw = false;
+    io->streams = command->streams;
     for (int i = 0; i < 3; i++) {
         io->relay[i].from = io->relay[i].to = -1;
         io->relay[i].start = io->relay[i].end = 0;
@@ -75,9 +78,10 @@ int port_stdio_prepare(struct port_stdio *io, const struct port_command *command
 
         if (command->terminal) {
             io->child[i] = -1;
-        } else if ((i == 0 && !command->stdin_open) || fcntl(i, F_GETFD) < 0) {
+        } else if ((i == 0 && !command->stdin_open) || (i > 0 && detached && !seen) ||
+                   (!detached && fcntl(i, F_GETFD) < 0)) {
             rc = give_null(io, i);
-        } else if (command->uid != 0 || isatty(i)) {
+        } else if (detached || (i > 0 && seen) || command->uid != 0 || isatty(i)) {
             rc = give_pipe(io, i, command);
         }
         if (rc < 0) {
@@ -102,21 +106,48 @@ static bool our_size(struct winsize *size)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, size) == 0 || ioctl(STDIN_FILENO, TIOCGWINSZ, size) == 0;
 }
 
-void port_stdio_resize(const struct port_stdio *io)
+void port_stdio_resize(const struct port_stdio *io, unsigned rows, unsigned columns)
 {
-    struct winsize size;
+    struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
 
-    if (io->master >= 0 && our_size(&size)) {
+    if (io->master >= 0 && (rows > 0 || our_size(&size))) {
         (void)ioctl(io->master, TIOCSWINSZ, &size);
+    }
+}
+
+bool port_stdio_input_ready(const struct port_stdio *io)
+{
+    const struct port_relay *r = &io->relay[0];
+
+    return !io->streams.detached || r->start == r->end;
+}
+
+void port_stdio_input(struct port_stdio *io, const void *data, size_t len)
+{
+    struct port_relay *r = &io->relay[0];
+
+    if (io->streams.detached && r->to >= 0 && r->start == r->end) {
+        r->start = 0;
+        r->end = KIST_MIN(len, sizeof(r->buf));
+        memcpy(r->buf, data, r->end);
     }
 }
 
 void port_stdio_attach(struct port_stdio *io, const struct port_command *command, int master, int slave)
 {
+    const struct winsize usual = {.ws_row = 24, .ws_col = 80};
+
     io->master = master;
     io->slave = slave;
     (void)fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
     io->relay[1].from = master;
+    if (io->streams.detached) {
+        io->relay[0].to = command->stdin_open ? master : -1;
+        if (command->rows == 0) {
+            (void)ioctl(master, TIOCSWINSZ, &usual);
+        }
+        return;
+    }
     io->relay[1].to = STDOUT_FILENO;
     if (command->stdin_open) {
         io->relay[0].from = STDIN_FILENO;
@@ -129,7 +160,7 @@ void port_stdio_attach(struct port_stdio *io, const struct port_command *command
         }
     }
     if (command->rows == 0) {
-        port_stdio_resize(io);
+        port_stdio_resize(io, 0, 0);
     }
 }
 
@@ -168,6 +199,10 @@ static void step(struct port_stdio *io, int i)
         n = read(r->from, r->buf, sizeof(r->buf));
         r->start = 0;
         r->end = n > 0 ? (size_t)n : 0;
+        if (n > 0 && i > 0 && io->streams.output) {
+            io->streams.output(io->streams.arg, i, r->buf, r->end);
+        }
+        r->end = r->to < 0 ? 0 : r->end;
     }
     /* EIO is how a terminal says that its other end is gone */
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -184,6 +219,11 @@ void port_stdio_move(struct port_stdio *io, const struct pollfd fds[PORT_STDIO_P
     }
 }
 
+static bool is_full(const struct port_relay *r)
+{
+    return r->start < r->end;
+}
+
 void port_stdio_drain(struct port_stdio *io, bool complete)
 {
     struct pollfd fds[PORT_STDIO_POLL];
@@ -194,11 +234,19 @@ void port_stdio_drain(struct port_stdio *io, bool complete)
         int n;
 
         port_stdio_poll(io, fds);
-        n = poll(fds, PORT_STDIO_POLL, complete ? -1 : 0);
+        /* what is on its way arrives, however slow who reads it */
+        n = poll(fds, PORT_STDIO_POLL, complete || is_full(&io->relay[1]) || is_full(&io->relay[2]) ? -1 : 0);
         if (n == 0 || (n < 0 && errno != EINTR)) {
             break;
         }
         port_stdio_move(io, fds);
+    }
+}
+
+void port_stdio_input_end(struct port_stdio *io)
+{
+    if (io->streams.detached && io->master < 0 && !is_full(&io->relay[0])) {
+        end(io, 0);
     }
 }
 

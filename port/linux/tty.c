@@ -50,7 +50,7 @@ static bool is_ptmx(int fd)
     return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 2);
 }
 
-int port_tty_make(const struct port_command *command, int root, int *master, int *slave,
+int port_tty_make(const struct port_command *command, int root, bool console, int *master, int *slave,
                   struct kist_error *err)
 {
     const struct winsize size = {.ws_row = command->rows, .ws_col = command->columns};
@@ -72,5 +72,5 @@ int port_tty_make(const struct port_command *command, int root, int *master, int
     if (size.ws_row > 0 && ioctl(*slave, TIOCSWINSZ, &size) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot set the size of the container's terminal");
     }
-    return bind_console(root, *slave, err);
+    return console ? bind_console(root, *slave, err) : 0;
 }

@@ -124,6 +124,13 @@ static int open_plain(struct port_file **out, struct port_dir *dir, const char *
     return rc < 0 ? rc : file_new(out, node, &place, writable, err);
 }
 
+/* There is one process only, and it has no descriptors. */
+int port_file_adopt(struct port_file **out, int fd, const char *name, struct kist_error *err)
+{
+    *out = NULL;
+    return kist_error_set(err, KIST_E_FAIL, "descriptor %d is not '%s'", fd, name);
+}
+
 int port_file_create(struct port_file **out, struct port_dir *dir, const char *name, bool replace,
                      struct kist_error *err)
 {

@@ -302,10 +302,18 @@ static int report(const struct reading *r, int rc, struct kist_error *err)
 
 int kist_app_main(int argc, char **argv)
 {
-    struct kist_app app = {.store = NULL};
+    char **arguments = calloc((size_t)argc + 1, sizeof(*arguments));
+    struct kist_app app = {.store = NULL, .arguments = arguments};
     struct reading r = {.settings = &app.settings};
     struct kist_error err = {.code = KIST_OK};
-    int rc = read_settings(&r, argc, argv, &err);
+    int rc;
+
+    if (arguments) {
+        memcpy(arguments, argv, (size_t)argc * sizeof(*arguments)); /* reading them moves them */
+        rc = read_settings(&r, argc, argv, &err);
+    } else {
+        rc = kist_error_nomem(&err);
+    }
 
     if (rc == 0) {
         rc = run_command(&app, &r, &err);
@@ -320,5 +328,6 @@ int kist_app_main(int argc, char **argv)
     kist_store_close(app.store);
     kist_settings_release(&app.settings);
     kist_strv_release(&app.auth_files);
+    free(arguments);
     return rc;
 }

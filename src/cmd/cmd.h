@@ -14,10 +14,12 @@ struct kist_app {
     struct kist_settings settings;
     struct kist_store *store; /* NULL until kist_app_store */
     struct kist_strv auth_files; /* empty until kist_remote_auth_files */
+    char *const *arguments;   /* main's, as they were given */
 };
 
 enum {
     KIST_CMD_OPTIONS_FIRST = 1, /* options end at the first operand: the rest is the container's */
+    KIST_CMD_INTERNAL = 4,      /* not for people: help does not list it */
     KIST_CMD_RUNS = 2,          /* kist's own failures exit with 125, as Docker's run does */
 };
 
@@ -73,5 +75,7 @@ extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspec
     kist_cmd_tag, kist_cmd_push;
 
 extern const struct kist_command kist_cmd_save, kist_cmd_load, kist_cmd_import, kist_cmd_preload, kist_cmd_inventory;
+extern const struct kist_command kist_cmd_supervise, kist_cmd_stop, kist_cmd_restart, kist_cmd_kill, kist_cmd_pause,
+    kist_cmd_unpause, kist_cmd_wait, kist_cmd_rename, kist_cmd_logs;
 
 #endif

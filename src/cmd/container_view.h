@@ -6,13 +6,17 @@
 #include "container/container.h"
 
 /*
- * A row of 'ps', as Docker's --format sees it: ID, Image, Command, CreatedAt, RunningFor, Status, State, Names. full: nothing
+ * A row of 'ps', as Docker's --format sees it: ID, Image, Command, CreatedAt, RunningFor, Status, State, Names, Labels. full: nothing
  * is cut. cJSON_Delete it.
  */
 int kist_container_row(const struct kist_container *c, bool full, cJSON **row, struct kist_error *err) KIST_CHECKED;
 
-/* What 'inspect' prints of a container (Docker's Engine API, ContainerInspect): Id, Name, Created, State, Image, Config. cJSON_Delete it. */
-int kist_container_details(struct kist_store *store, const struct kist_container *c, cJSON **details,
+/* "running", Docker's word. */
+const char *kist_container_state_name(const struct kist_container *c);
+
+/* What 'inspect' prints of a container (Docker's Engine API, ContainerInspect), and the runtime configuration as
+ * RuntimeConfig. cJSON_Delete it. container_details.c */
+int kist_container_details(const struct kist_engine *engine, const struct kist_container *c, cJSON **details,
                            struct kist_error *err) KIST_CHECKED;
 
 #endif

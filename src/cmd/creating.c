@@ -130,15 +130,40 @@ static int network_of(const char *text, enum kist_network *network, struct kist_
     return 0;
 }
 
+static int log_of(const struct kist_app *app, const struct kist_creating_options *o, struct kist_run_options *spec,
+                  struct kist_error *err)
+{
+    const char *driver = o->log_driver ? o->log_driver : "local";
+    const bool none = strcmp(driver, "none") == 0;
+
+    if (!none && strcmp(driver, "local") != 0 && strcmp(driver, "json-file") != 0) {
+        return kist_error_set(err, KIST_E_UNSUPPORTED, "log-driver '%s' is not supported: local and none are", driver);
+    }
+    spec->log_dir = none ? NULL : app->settings.log_dir;
+    spec->log_size = app->settings.log_size;
+    spec->log_keep = app->settings.log_keep;
+    for (size_t i = 0; i < o->log_opts.n; i++) {
+        const char *text = o->log_opts.v[i];
+
+        /* max-file is what others need to be bounded by; two files are all there are here */
+        if (kist_str_starts(text, "max-size=") ? !kist_str_bytes(text + strlen("max-size="), &spec->log_size)
+                                               : !kist_str_starts(text, "max-file=")) {
+            return kist_error_set(err, KIST_E_USAGE, "invalid log-opt '%s' (max-size=SIZE is one)", text);
+        }
+    }
+    return 0;
+}
+
 /* The options as the command line gave them, with the words behind the image. */
-static int complete_options(const struct kist_creating_options *o, char **words, struct kist_run_options *spec,
-                            struct kist_error *err)
+static int complete_options(const struct kist_app *app, const struct kist_creating_options *o, char **words,
+                            struct kist_run_options *spec, struct kist_error *err)
 {
     int rc;
 
     *spec = o->spec;
     spec->command = (struct kist_strv){.v = NULL};
     rc = network_of(o->network, &spec->network, err);
+    rc = rc < 0 ? rc : log_of(app, o, spec, err);
     for (; rc == 0 && *words; words++) {
         rc = kist_strv_add(&spec->command, *words, err);
     }
@@ -170,7 +195,7 @@ int kist_creating(struct kist_app *app, const struct kist_creating_options *o, c
     char id[KIST_CONTAINER_ID_MAX];
     struct chosen c = {.store = NULL};
     struct kist_run_options spec;
-    int rc = complete_options(o, operands + 1, &spec, err);
+    int rc = complete_options(app, o, operands + 1, &spec, err);
 
     if (rc == 0) {
         rc = choose(app, o, operands[0], &c, err);

@@ -11,7 +11,9 @@ struct kist_creating_options {
     const char *name, *network, *platform, *progress;
     const char *sig_proxy; /* only of 'run' */
     const char *pull; /* always, missing or never; NULL: missing */
-    bool quiet;
+    const char *log_driver;
+    struct kist_strv log_opts;
+    bool quiet, detach;
     bool transient;   /* --rm */
 };
 

@@ -22,7 +22,9 @@ void kist_help_program(FILE *out)
     (void)fprintf(out, "Usage: kist [OPTIONS] COMMAND\n\nPulls container images, keeps them on flash, runs them.\n\n"
                        "Commands:\n");
     for (const struct kist_command *const *c = kist_commands; *c; c++) {
-        (void)fprintf(out, "  %-16s %s\n", (*c)->name, (*c)->summary);
+        if (((*c)->flags & KIST_CMD_INTERNAL) == 0) {
+            (void)fprintf(out, "  %-16s %s\n", (*c)->name, (*c)->summary);
+        }
     }
     (void)fprintf(out, "\nOther names:\n");
     for (const struct kist_command_alias *a = kist_command_aliases; a->name; a++) {

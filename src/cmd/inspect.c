@@ -46,7 +46,9 @@ static int details_of(const struct kept *k, const char *text, cJSON **details, s
     int rc = kist_container_list_find(&k->containers, text, &container, err);
 
     if (rc == 0) {
-        return kist_container_details(k->store, container, details, err);
+        const struct kist_engine engine = {.store = k->store};
+
+        return kist_container_details(&engine, container, details, err);
     }
     if (rc != KIST_E_NOT_FOUND) {
         return rc;

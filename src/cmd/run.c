@@ -1,12 +1,16 @@
 /* 'run' and 'create': the same flags, but for those that only matter to who stays. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cmd/creating.h"
+#include "port/self.h"
 
 #define ROW(name, letter, kind, member, argument, text)                                                        \
     KIST_OPT(name, letter, kind, struct kist_creating_options, member, argument, text)
 
 static const struct kist_option options[] = {
+    ROW("detach", 'd', FLAG, detach, NULL, "Let it run in the background and print its ID"),
     ROW("sig-proxy", 0, TEXT, sig_proxy, "true|false", "Pass signals on to the container (default true)"),
     ROW("rm", 0, FLAG, transient, NULL, "Remove the container when it ends"),
     ROW("cap-add", 0, LIST, spec.cap_add, "CAPABILITY", "Give a capability"),
@@ -14,9 +18,21 @@ static const struct kist_option options[] = {
     ROW("entrypoint", 0, TEXT, spec.entrypoint, "COMMAND", "Instead of the image's entry point"),
     ROW("env", 'e', LIST, spec.env, "NAME[=VALUE]", "Set a variable; without a value, pass it on"),
     ROW("env-file", 0, LIST, spec.env_files, "FILE", "Read variables from a file"),
+    ROW("health-cmd", 0, TEXT, spec.health_cmd, "COMMAND", "Check its health by this, in a shell"),
+    ROW("health-interval", 0, DURATION, spec.health_interval, "TIME", "Between two checks (default 30s)"),
+    ROW("health-on-failure", 0, TEXT, spec.on_unhealthy, "ACTION", "When unhealthy: none (default), kill, restart or stop"),
+    ROW("health-retries", 0, NUMBER, spec.health_retries, "N", "Failures in a row that make it unhealthy (default 3)"),
+    ROW("health-start-interval", 0, DURATION, spec.health_start_interval, "TIME", "Between two checks in the start period"),
+    ROW("health-start-period", 0, DURATION, spec.health_start_period, "TIME", "In which failures do not count"),
+    ROW("health-timeout", 0, DURATION, spec.health_timeout, "TIME", "After which a check has failed (default 30s)"),
+    ROW("no-healthcheck", 0, FLAG, spec.no_healthcheck, NULL, "No health check, whatever the image says"),
     ROW("hostname", 'h', TEXT, spec.hostname, "NAME", "Host name inside"),
     ROW("init", 0, FLAG, spec.init, NULL, "Run an init that reaps zombies and passes signals on"),
     ROW("interactive", 'i', FLAG, spec.interactive, NULL, "Keep standard input open"),
+    ROW("label", 'l', LIST, spec.labels, "NAME[=VALUE]", "Set a label"),
+    ROW("label-file", 0, LIST, spec.label_files, "FILE", "Read labels from a file"),
+    ROW("log-driver", 0, TEXT, log_driver, "NAME", "none: keep nothing of what it writes"),
+    ROW("log-opt", 0, LIST, log_opts, "NAME=VALUE", "max-size=SIZE: of what is kept of it"),
     ROW("name", 0, TEXT, name, "NAME", "Name of the container"),
     ROW("network", 0, TEXT, network, "host|none", "The host's network, or only a loopback of its own (default none)"),
     ROW("platform", 0, TEXT, platform, "OS/ARCH[/VARIANT]", "Image for another platform"),
@@ -25,8 +41,10 @@ static const struct kist_option options[] = {
     ROW("pull", 0, TEXT, pull, "WHEN", "Pull always, missing (default) or never"),
     ROW("quiet", 'q', FLAG, quiet, NULL, "Say nothing of a pull"),
     ROW("read-only", 0, FLAG, spec.read_only, NULL, "The root cannot be written"),
+    ROW("restart", 0, TEXT, spec.restart, "POLICY", "no (default), on-failure[:TIMES], always or unless-stopped"),
     ROW("security-opt", 0, LIST, spec.security_opt, "OPTION", "seccomp=unconfined|FILE, no-new-privileges"),
     ROW("stop-signal", 0, TEXT, spec.stop_signal, "SIGNAL", "Signal that asks the container to end"),
+    ROW("stop-timeout", 0, TEXT, spec.stop_timeout, "SECONDS", "From that signal to SIGKILL (default 10; -1 never)"),
     ROW("tmpfs", 0, LIST, spec.tmpfs, "PATH[:OPTIONS]", "Mount a tmpfs"),
     ROW("tty", 't', FLAG, spec.tty, NULL, "Give it a terminal"),
     ROW("user", 'u', TEXT, spec.user, "USER[:GROUP]", "Name or number"),
@@ -35,7 +53,7 @@ static const struct kist_option options[] = {
     {.name = NULL},
 };
 
-#define RUN_ONLY 2 /* rows at the front that 'create' has not */
+#define RUN_ONLY 3 /* rows at the front that 'create' has not */
 
 static int act_create(void *arg, const struct kist_engine *engine, const struct kist_container_new *n, struct kist_error *err)
 {
@@ -55,26 +73,36 @@ static int create(struct kist_app *app, const void *values, int count, char **op
 }
 
 struct running {
-    bool sig_proxy;
+    struct kist_container_start how;
     int exit_status;
 };
 
 static int act_run(void *arg, const struct kist_engine *engine, const struct kist_container_new *n, struct kist_error *err)
 {
     struct running *running = arg;
+    int rc = kist_container_run(engine, n, &running->how, &running->exit_status, err);
 
-    return kist_container_run(engine, n, running->sig_proxy, &running->exit_status, err);
+    if (rc == 0 && running->how.detached) {
+        (void)printf("%s\n", n->id);
+    }
+    return rc;
 }
 
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
     const struct kist_creating_options *o = values;
-    struct running running = {.sig_proxy = true};
+    struct running running = {.how = {.detached = o->detach, .sig_proxy = true, .notify = getenv("NOTIFY_SOCKET")}};
     int rc;
 
     (void)count;
-    if (o->sig_proxy && !kist_str_bool(o->sig_proxy, &running.sig_proxy)) {
+    if (o->sig_proxy && !kist_str_bool(o->sig_proxy, &running.how.sig_proxy)) {
         return kist_error_set(err, KIST_E_USAGE, "sig-proxy must be true or false, not '%s'", o->sig_proxy);
+    }
+    if (o->transient && o->spec.restart && strcmp(o->spec.restart, "no") != 0) {
+        return kist_error_set(err, KIST_E_USAGE, "conflicting options: --restart and --rm");
+    }
+    if (!o->detach) {
+        port_self_seal(app->arguments);
     }
     rc = kist_creating(app, o, operands, act_run, &running, err);
     return rc == 0 ? running.exit_status : rc;

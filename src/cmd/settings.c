@@ -44,6 +44,9 @@ const struct kist_setting kist_settings_table[] = {
     ROW("registry.stall-timeout", "registry-stall-timeout", 0, DURATION, stall_ms, "TIME",
         "Longest wait for the next byte"),
     ROW("registry.backoff", "registry-backoff", 0, DURATION, backoff_ms, "TIME", "Pause before the second try"),
+    ROW("log.dir", "log-dir", 0, TEXT, log_dir, "DIR", "Where the output of new containers is kept"),
+    ROW("log.size", "log-size", 0, BYTES, log_size, "SIZE", "Of one container's output, at most"),
+    ROW("log.keep", "log-keep", 0, FLAG, log_keep, NULL, "Keep it with the container when that fails"),
     ROW(NULL, "help", 0, FLAG, help, NULL, "Print this help"),
     ROW(NULL, "version", 0, FLAG, version, NULL, "Print the version"),
 };
@@ -73,6 +76,8 @@ void kist_settings_init(struct kist_settings *s)
         .connect_ms = 15000,
         .stall_ms = 30000,
         .backoff_ms = 500,
+        .log_dir = "/run/kist/logs",
+        .log_size = 1U << 20,
     };
 }
 
@@ -312,6 +317,12 @@ int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
 
     if (s->root[0] != '/') {
         return kist_error_set(err, KIST_E_USAGE, "root '%s' is not an absolute path", s->root);
+    }
+    if (s->log_dir[0] != '/') {
+        return kist_error_set(err, KIST_E_USAGE, "log.dir '%s' is not an absolute path", s->log_dir);
+    }
+    if (s->log_size < (64U << 10)) {
+        return kist_error_set(err, KIST_E_USAGE, "log.size must be at least 64KiB");
     }
     if (s->jobs < 1 || s->jobs > 16) {
         return kist_error_set(err, KIST_E_USAGE, "jobs must be 1 to 16");

@@ -28,6 +28,9 @@ struct kist_settings {
     const char *auth_file;     /* NULL: the search order */
     uint64_t tries;
     uint64_t connect_ms, stall_ms, backoff_ms;
+    const char *log_dir;       /* where what containers write is kept */
+    uint64_t log_size;         /* bytes of one container's */
+    bool log_keep;             /* in the store, when it fails */
     bool help, version;        /* --help, --version: options only */
     struct kist_strv owned;    /* texts that files and variables gave */
 };

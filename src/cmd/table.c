@@ -17,7 +17,17 @@ const struct kist_command *const kist_commands[] = {
     &kist_cmd_system_prune,
     &kist_cmd_system_df,
     &kist_cmd_images, &kist_cmd_rmi,   &kist_cmd_inspect, &kist_cmd_image_inspect, &kist_cmd_run,
-    &kist_cmd_create, &kist_cmd_start, &kist_cmd_ps, &kist_cmd_rm, &kist_cmd_info, &kist_cmd_version, &kist_cmd_help, NULL,
+    &kist_cmd_create, &kist_cmd_start,
+    &kist_cmd_stop,
+    &kist_cmd_restart,
+    &kist_cmd_kill,
+    &kist_cmd_pause,
+    &kist_cmd_unpause,
+    &kist_cmd_wait,
+    &kist_cmd_rename,
+    &kist_cmd_logs,
+    &kist_cmd_supervise,
+    &kist_cmd_ps, &kist_cmd_rm, &kist_cmd_info, &kist_cmd_version, &kist_cmd_help, NULL,
 };
 
 const struct kist_command_alias kist_command_aliases[] = {
@@ -29,5 +39,13 @@ const struct kist_command_alias kist_command_aliases[] = {
     {"image rm", &kist_cmd_rmi},          {"image remove", &kist_cmd_rmi},      {"container run", &kist_cmd_run},
     {"container create", &kist_cmd_create}, {"container start", &kist_cmd_start}, {"container ls", &kist_cmd_ps},
     {"container list", &kist_cmd_ps},     {"container ps", &kist_cmd_ps},       {"container rm", &kist_cmd_rm},
+    {"container stop", &kist_cmd_stop},
+    {"container restart", &kist_cmd_restart},
+    {"container kill", &kist_cmd_kill},
+    {"container pause", &kist_cmd_pause},
+    {"container unpause", &kist_cmd_unpause},
+    {"container wait", &kist_cmd_wait},
+    {"container rename", &kist_cmd_rename},
+    {"container logs", &kist_cmd_logs},
     {"system info", &kist_cmd_info},      {NULL, NULL},
 };

@@ -12,6 +12,7 @@
  *                "kist.stdin": "true"    standard input is passed on; otherwise it is /dev/null
  *                "kist.devices": "all"   every device node of the host is given (--privileged)
  *                "org.opencontainers.image.stopSignal": "SIGTERM"
+ *                "kist.restart", "kist.health", "kist.log..." and more: how it is looked after (plan.h)
  *   mounts       every mount is nodev unless its options say "dev"; a bind's relative source is in the
  * bundle: "etc/hosts", "etc/hostname", "etc/resolv.conf"  files made at each start for this container
  *                "volumes/<name>"        a directory kept with the container, made when missing; with the
@@ -39,7 +40,13 @@ struct kist_engine {
 
 #define KIST_CONTAINER_RUN "/run/kist"
 
-enum kist_container_status { KIST_CONTAINER_CREATED, KIST_CONTAINER_RUNNING, KIST_CONTAINER_EXITED };
+enum kist_container_status {
+    KIST_CONTAINER_CREATED,
+    KIST_CONTAINER_RUNNING,
+    KIST_CONTAINER_PAUSED,
+    KIST_CONTAINER_RESTARTING, /* it ended, and is about to run again */
+    KIST_CONTAINER_EXITED,
+};
 
 struct kist_container {
     char id[KIST_CONTAINER_ID_MAX];
@@ -48,6 +55,10 @@ struct kist_container {
     char *image_name;         /* as the user wrote it */
     char *command;            /* the process's arguments, joined by spaces */
     enum kist_container_status status;
+    cJSON *labels;                      /* an object of strings; NULL: none */
+    char *health;                       /* "starting", "healthy", "unhealthy"; NULL: no health check, or not up */
+    uint64_t restarts;                  /* of one that is up, by its restart policy */
+    bool stopped;                       /* by stop or kill, the last time it was up */
     bool transient;                     /* run --rm: goes when it ends */
     int64_t created, started, finished; /* seconds since 1970; 0 where not yet */
     int exit_status; /* of an exited one: 0 ... 255, 128 + n after signal n; 137 after a kill nobody saw */
@@ -83,26 +94,66 @@ struct kist_container_new {
 int kist_container_create(const struct kist_engine *e, const struct kist_container_new *n,
                           struct kist_error *err) KIST_CHECKED;
 
-/*
- * Starts a created or exited container and stays with it until it ends; standard streams are the caller's.
- * sig_proxy: signals this process gets go to the container's process 1. 0 with *exit_status (0 ... 255, 128 +
- * n after signal n) once the command ran. KIST_E_CONFLICT: it is running already; KIST_E_NO_COMMAND,
- * KIST_E_NO_EXEC: the command cannot be run; KIST_E_UNSUPPORTED names what the kernel lacks;
- * KIST_E_INTERRUPTED: a signal came first. To be called while the process has one thread.
- */
-int kist_container_start(const struct kist_engine *e, const char *id, bool sig_proxy, int *exit_status,
-                         struct kist_error *err) KIST_CHECKED;
+/* How a container is started. */
+struct kist_container_start {
+    bool detached;     /* a process of its own stays with it (supervise.h); else this one does, until it ends for good */
+    bool sig_proxy;    /* signals this process gets go to the container's process 1; not of a detached one */
+    const char *notify; /* NOTIFY_SOCKET of a service manager, told when it is ready; NULL: none */
+};
 
-/* kist_container_create and kist_container_start in one; a transient container is gone afterwards, whatever
- * came of it. */
-int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n, bool sig_proxy,
-                       int *exit_status, struct kist_error *err) KIST_CHECKED;
+/*
+ * Starts a created or exited container. Not detached: stays with it, standard streams are the caller's, and its restart
+ * policy and health check are seen to; *exit_status (0 ... 255, 128 + n after signal n) is that of its last run. Detached:
+ * returns once the command runs. KIST_E_CONFLICT: it is running already; KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command
+ * cannot be run; KIST_E_UNSUPPORTED names what the kernel lacks; KIST_E_INTERRUPTED: a signal came first. To be called
+ * while the process has one thread.
+ */
+int kist_container_start(const struct kist_engine *e, const char *id, const struct kist_container_start *how,
+                         int *exit_status, struct kist_error *err) KIST_CHECKED;
+
+/* kist_container_create and kist_container_start in one; a transient container is gone when it has ended, or could not
+ * be started. */
+int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n,
+                       const struct kist_container_start *how, int *exit_status,
+                       struct kist_error *err) KIST_CHECKED;
+
+/* What a process that kist_container_start made detached does: it finds its container's lock and its starter's ear at the
+ * descriptors of port/self.h. */
+int kist_container_supervise(const struct kist_engine *e, const char *id, struct kist_error *err) KIST_CHECKED;
+
+/*
+ * What can be asked of who stays with a running container. number: a signal, 0 its stop signal; seconds until it is killed:
+ * -1 never, -2 as it was created with. One that is not running is stopped already, and is started by a restart (detached);
+ * to the others that is KIST_E_CONFLICT. A stop, and a kill by SIGKILL, return once nobody holds it any more.
+ */
+int kist_container_stop(const struct kist_engine *e, const char *id, int number, int seconds,
+                        struct kist_error *err) KIST_CHECKED;
+int kist_container_restart(const struct kist_engine *e, const char *id, int number, int seconds,
+                           struct kist_error *err) KIST_CHECKED;
+int kist_container_signal(const struct kist_engine *e, const char *id, int number, struct kist_error *err) KIST_CHECKED;
+/* KIST_E_CONFLICT also: it is so already. */
+int kist_container_pause(const struct kist_engine *e, const char *id, bool pause, struct kist_error *err) KIST_CHECKED;
+/* Until it has ended for good; at once where it has. *status: of its last run. */
+int kist_container_wait(const struct kist_engine *e, const char *id, int *status, struct kist_error *err) KIST_CHECKED;
+/* KIST_E_USAGE: it is no name; KIST_E_CONFLICT: it is taken. */
+int kist_container_rename(const struct kist_engine *e, const char *id, const char *name,
+                          struct kist_error *err) KIST_CHECKED;
+
+/* Whether its restart policy wants it started when the machine has booted. */
+int kist_container_at_boot(const struct kist_engine *e, const struct kist_container *c, bool *wanted,
+                           struct kist_error *err) KIST_CHECKED;
 
 /* Sweeps what killed processes left, then lists, newest first. */
 int kist_container_list(const struct kist_engine *e, struct kist_container_list *list,
                         struct kist_error *err) KIST_CHECKED;
 void kist_container_list_release(struct kist_container_list *list);
 void kist_container_list_auto(struct kist_container_list *list);
+/* config.json; cJSON_Delete it. */
+int kist_container_config(const struct kist_engine *e, const char *id, cJSON **config, struct kist_error *err) KIST_CHECKED;
+/* As Docker's State.Health, of one that is up; NULL: it has no health check. cJSON_Delete it. */
+int kist_container_health(const struct kist_engine *e, const char *id, cJSON **health, struct kist_error *err) KIST_CHECKED;
+/* Running, paused, or about to run again: somebody stays with it. */
+bool kist_container_is_up(const struct kist_container *c);
 /* By whole name, whole ID or a unique prefix of it. KIST_E_NOT_FOUND; KIST_E_CONFLICT when ambiguous. Points
  * into list. */
 int kist_container_list_find(const struct kist_container_list *list, const char *text,

@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "container/event.h"
 #include "container/engine.h"
 #include "container/spec.h"
 #include "port/system.h"
@@ -49,7 +50,7 @@ int kist_container_name_make(char name[KIST_CONTAINER_NAME_MAX], struct kist_err
                : (int)KIST_E_FAIL;
 }
 
-static int check_name(const char *name, struct kist_error *err)
+int kist_container_name_check(const char *name, struct kist_error *err)
 {
     size_t len = strlen(name);
     bool good = len >= 2 && len < KIST_CONTAINER_NAME_MAX && isalnum((unsigned char)name[0]);
@@ -64,8 +65,8 @@ static int check_name(const char *name, struct kist_error *err)
                                  name, KIST_CONTAINER_NAME_MAX - 1);
 }
 
-static int add(const struct kist_engine *e, const struct kist_container_new *n, struct port_dir **dir,
-               struct kist_error *err)
+static int add(const struct kist_engine *e, const struct kist_container_new *n, char name[KIST_CONTAINER_NAME_MAX],
+               struct port_dir **dir, struct kist_error *err)
 {
     struct kist_container_ref ref = {.image = *n->image, .ephemeral = n->transient};
     int rc;
@@ -73,17 +74,18 @@ static int add(const struct kist_engine *e, const struct kist_container_new *n, 
     if (!kist_str_copy(ref.id, sizeof(ref.id), n->id)) {
         return kist_error_set(err, KIST_E_FAIL, "a container ID is too long");
     }
-    rc = n->name ? check_name(n->name, err) : kist_container_name_make(ref.name, err);
+    rc = n->name ? kist_container_name_check(n->name, err) : kist_container_name_make(ref.name, err);
     if (rc == 0 && n->name && !kist_str_copy(ref.name, sizeof(ref.name), n->name)) {
         return kist_error_set(err, KIST_E_USAGE, "the container's name is too long");
     }
+    memcpy(name, ref.name, KIST_CONTAINER_NAME_MAX);
     return rc < 0 ? rc : kist_store_container_add(e->store, &ref, dir, err);
 }
 
 int kist_container_make(const struct kist_engine *e, const struct kist_container_new *n,
-                        struct port_dir **dir, struct kist_error *err)
+                        char name[KIST_CONTAINER_NAME_MAX], struct port_dir **dir, struct kist_error *err)
 {
-    int rc = add(e, n, dir, err);
+    int rc = add(e, n, name, dir, err);
 
     if (rc < 0) {
         return rc;
@@ -93,14 +95,17 @@ int kist_container_make(const struct kist_engine *e, const struct kist_container
         port_dir_close(*dir);
         *dir = NULL;
         (void)!kist_store_container_remove(e->store, n->id, NULL);
+        return rc;
     }
-    return rc;
+    kist_event_add(e, &(struct kist_event_of){n->id, name, n->image_name}, "create", NULL, NULL);
+    return 0;
 }
 
 int kist_container_create(const struct kist_engine *e, const struct kist_container_new *n,
                           struct kist_error *err)
 {
     KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
+    char name[KIST_CONTAINER_NAME_MAX];
     struct kist_rundir held;
     struct port_dir *dir;
     int rc;
@@ -114,7 +119,7 @@ int kist_container_create(const struct kist_engine *e, const struct kist_contain
     if (rc < 0) {
         return rc;
     }
-    rc = kist_container_make(e, n, &dir, err);
+    rc = kist_container_make(e, n, name, &dir, err);
     if (rc == 0) {
         port_dir_close(dir);
     }

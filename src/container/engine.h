@@ -20,15 +20,29 @@ struct kist_rundir {
 
 /* What the lock's holder wrote. */
 struct kist_running {
-    struct port_process process; /* pid 0: not yet */
+    struct port_process process;    /* pid 0: not yet, or not now */
+    struct port_process supervisor; /* who holds it; pid 0: not said */
     int64_t started;
-    char *root; /* the store's path; free it */
+    uint64_t restarts;
+    bool restarting; /* between two runs */
+    bool paused;
+    char *root;      /* the store's path; free it */
+    cJSON *health;   /* as Docker's State.Health; NULL: no health check; kist_running_release */
 };
+
+void kist_running_release(struct kist_running *running);
 
 /* Makes and locks it. KIST_E_CONFLICT: another process has it, for longer than wait_ms. */
 int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const char *id, int wait_ms,
                      struct kist_error *err) KIST_CHECKED;
+/* Seen by others as a whole or not at all. */
 int kist_rundir_write(struct kist_rundir *r, const struct kist_running *running,
+                      struct kist_error *err) KIST_CHECKED;
+/* The directory of a container, whoever holds it. KIST_E_NOT_FOUND. */
+int kist_rundir_open(struct port_dir **dir, const struct kist_engine *e, const char *id,
+                     struct kist_error *err) KIST_CHECKED;
+/* What another process held, and gave us with descriptor fd (PORT_SELF_LOCK). */
+int kist_rundir_adopt(struct kist_rundir *r, const struct kist_engine *e, const char *id, int fd,
                       struct kist_error *err) KIST_CHECKED;
 /* Lets go of it, and with remove takes it away. All zero is nothing. */
 void kist_rundir_release(struct kist_rundir *r, const struct kist_engine *e, const char *id, bool remove);
@@ -51,6 +65,7 @@ int kist_rundir_each(const struct kist_engine *e,
 struct kist_container_fixed {
     int64_t created;
     char *image_name, *command;
+    cJSON *labels; /* NULL: none */
     struct kist_digest *layers;
     size_t layer_count;
 };
@@ -60,6 +75,7 @@ struct kist_container_state {
     bool started_once;
     int64_t started, finished; /* finished 0: nobody saw it end */
     int exit_status;
+    bool stopped; /* by stop or kill: not to be started at boot (unless-stopped) */
 };
 
 int kist_container_write_fixed(const struct kist_engine *e, struct port_dir *dir,
@@ -76,9 +92,12 @@ int kist_container_read_config(struct port_dir *dir, cJSON **config, struct kist
 
 /* ---- create.c ---- */
 
-/* The container in the store, with its files; dir is the caller's to close. */
+/* The container in the store, with its files; dir is the caller's to close. name: what it came to be called. */
 int kist_container_make(const struct kist_engine *e, const struct kist_container_new *n,
-                        struct port_dir **dir, struct kist_error *err) KIST_CHECKED;
+                        char name[KIST_CONTAINER_NAME_MAX], struct port_dir **dir,
+                        struct kist_error *err) KIST_CHECKED;
+/* KIST_E_USAGE: it is no name of a container. */
+int kist_container_name_check(const char *name, struct kist_error *err) KIST_CHECKED;
 /* "brave_lantern". */
 int kist_container_name_make(char name[KIST_CONTAINER_NAME_MAX], struct kist_error *err) KIST_CHECKED;
 

@@ -128,28 +128,6 @@ static int prepare(struct kist_generation *g, struct kist_error *err)
     return rc;
 }
 
-static int put_annotations(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
-{
-    const struct kist_run_options *o = g->options;
-    const char *stop = o->stop_signal && *o->stop_signal != '\0' ? o->stop_signal : g->image->stop_signal;
-    cJSON *annotations = cJSON_CreateObject();
-    int rc = kist_json_put(spec, "annotations", annotations, err);
-
-    if (rc == 0 && o->init) {
-        rc = kist_json_put_string(annotations, "kist.init", "true", err);
-    }
-    if (rc == 0 && o->interactive) {
-        rc = kist_json_put_string(annotations, "kist.stdin", "true", err);
-    }
-    if (rc == 0 && o->privileged) {
-        rc = kist_json_put_string(annotations, "kist.devices", "all", err);
-    }
-    if (rc == 0 && stop && *stop != '\0') {
-        rc = kist_json_put_string(annotations, "org.opencontainers.image.stopSignal", stop, err);
-    }
-    return rc;
-}
-
 static int put_root(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
 {
     cJSON *root = cJSON_CreateObject();
@@ -184,7 +162,7 @@ static int build(cJSON *spec, struct kist_generation *g, struct kist_error *err)
         rc = kist_generate_linux(spec, g, err);
     }
     if (rc == 0) {
-        rc = put_annotations(spec, g, err);
+        rc = kist_generate_notes(spec, g, err);
     }
     return rc;
 }
@@ -210,8 +188,8 @@ int kist_spec_generate(cJSON **out, const struct kist_config *image, const struc
 
 void kist_run_options_release(struct kist_run_options *o)
 {
-    struct kist_strv *const lists[] = {&o->env,   &o->env_files, &o->command,  &o->volumes,
-                                       &o->tmpfs, &o->cap_add,   &o->cap_drop, &o->security_opt};
+    struct kist_strv *const lists[] = {&o->env,     &o->env_files, &o->command,      &o->volumes, &o->tmpfs,
+                                       &o->cap_add, &o->cap_drop,  &o->security_opt, &o->labels,  &o->label_files};
 
     for (size_t i = 0; i < KIST_COUNT(lists); i++) {
         kist_strv_release(lists[i]);

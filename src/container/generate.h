@@ -27,6 +27,18 @@ struct kist_run_options {
     struct kist_strv cap_add, cap_drop;
     struct kist_strv security_opt;
     const char *stop_signal;
+    const char *stop_timeout; /* seconds, -1 never */
+    const char *restart;      /* "no", "on-failure[:max]", "always", "unless-stopped" */
+    struct kist_strv labels;  /* "name=value", "name" */
+    struct kist_strv label_files;
+    const char *health_cmd;
+    uint64_t health_interval, health_timeout, health_start_period, health_start_interval; /* ms; 0: the image's */
+    uint64_t health_retries;
+    bool no_healthcheck;
+    const char *on_unhealthy; /* none, kill, restart, stop */
+    const char *log_dir;      /* where logs are kept; NULL: nowhere */
+    uint64_t log_size;        /* bytes */
+    bool log_keep;            /* in the store, when it fails */
     bool tty, interactive, read_only, privileged, init;
 };
 

@@ -32,6 +32,9 @@ int kist_generate_process(cJSON *spec, const struct kist_generation *g, struct k
 int kist_generate_mounts(cJSON *spec, struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
 int kist_generate_linux(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
 
+/* The annotations: what container.h and plan.h say of them. */
+int kist_generate_notes(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
+
 /* A member that is an array of strings. */
 int kist_generate_strings(cJSON *object, const char *name, const char *const *v, size_t n,
                           struct kist_error *err) KIST_CHECKED;

@@ -23,6 +23,7 @@ static int read_one(const struct kist_engine *e, const struct kist_container_ref
         c->image_name = fixed.image_name;
         c->command = fixed.command;
         c->created = fixed.created;
+        c->labels = fixed.labels;
         free(fixed.layers);
         rc = kist_container_read_state(dir, &state, err);
     }
@@ -31,15 +32,34 @@ static int read_one(const struct kist_engine *e, const struct kist_container_ref
     if (rc < 0) {
         return rc;
     }
-    c->status = rc == 1 && running.process.pid > 0 ? KIST_CONTAINER_RUNNING
+    c->status = rc == 1 && running.process.pid > 0 ? running.paused ? KIST_CONTAINER_PAUSED : KIST_CONTAINER_RUNNING
+                : rc == 1 && running.restarting    ? KIST_CONTAINER_RESTARTING
                 : state.started_once               ? KIST_CONTAINER_EXITED
                                                    : KIST_CONTAINER_CREATED;
     c->pid = running.process.pid;
-    c->started = c->status == KIST_CONTAINER_RUNNING ? running.started : state.started;
+    c->restarts = running.restarts;
+    c->stopped = state.stopped;
+    c->started = kist_container_is_up(c) && running.started > 0 ? running.started : state.started;
     c->finished = c->status == KIST_CONTAINER_EXITED && state.finished == 0 ? state.started : state.finished;
-    c->exit_status = c->status == KIST_CONTAINER_EXITED ? state.exit_status : 0;
-    free(running.root);
+    c->exit_status = c->status == KIST_CONTAINER_EXITED || c->status == KIST_CONTAINER_RESTARTING ? state.exit_status : 0;
+    c->health = kist_json_string(running.health, "Status") ? strdup(kist_json_string(running.health, "Status")) : NULL;
+    kist_running_release(&running);
     return 0;
+}
+
+static void release_one(struct kist_container *c)
+{
+    free(c->image_name);
+    free(c->command);
+    free(c->health);
+    cJSON_Delete(c->labels);
+    *c = (struct kist_container){.pid = 0};
+}
+
+bool kist_container_is_up(const struct kist_container *c)
+{
+    return c->status == KIST_CONTAINER_RUNNING || c->status == KIST_CONTAINER_PAUSED ||
+           c->status == KIST_CONTAINER_RESTARTING;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -59,7 +79,7 @@ static bool is_orphan(const struct kist_engine *e, const struct kist_container_r
     bool orphan = ref->ephemeral && kist_rundir_look(e, ref->id, &running, NULL) == 0;
 
     if (ref->ephemeral) {
-        free(running.root);
+        kist_running_release(&running);
     }
     return orphan && kist_container_sweep_one(e, ref->id, NULL) == 0;
 }
@@ -84,9 +104,7 @@ int kist_container_list(const struct kist_engine *e, struct kist_container_list 
         if (rc == 0) {
             list->n++;
         } else {
-            free(list->v[list->n].image_name);
-            free(list->v[list->n].command);
-            list->v[list->n] = (struct kist_container){.pid = 0};
+            release_one(&list->v[list->n]);
             /* removed, or not yet complete, while we look */
             rc = rc == KIST_E_NOT_FOUND ? 0 : rc;
         }
@@ -103,8 +121,7 @@ int kist_container_list(const struct kist_engine *e, struct kist_container_list 
 void kist_container_list_release(struct kist_container_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
-        free(list->v[i].image_name);
-        free(list->v[i].command);
+        release_one(&list->v[i]);
     }
     free(list->v);
     *list = (struct kist_container_list){.v = NULL};
@@ -142,4 +159,28 @@ int kist_container_list_find(const struct kist_container_list *list, const char 
                ? kist_error_set(err, KIST_E_CONFLICT,
                                 "'%s' is the start of %zu containers' IDs; give more of it", text, matches)
                : kist_error_set(err, KIST_E_NOT_FOUND, "no such container: '%s'", text);
+}
+
+int kist_container_config(const struct kist_engine *e, const char *id, cJSON **config, struct kist_error *err)
+{
+    struct port_dir *dir;
+    int rc = kist_store_container_open(e->store, id, &dir, err);
+
+    *config = NULL;
+    if (rc == 0) {
+        rc = kist_container_read_config(dir, config, err);
+        port_dir_close(dir);
+    }
+    return rc;
+}
+
+int kist_container_health(const struct kist_engine *e, const char *id, cJSON **health, struct kist_error *err)
+{
+    struct kist_running running;
+    int rc = kist_rundir_look(e, id, &running, err);
+
+    *health = running.health;
+    running.health = NULL;
+    kist_running_release(&running);
+    return rc < 0 ? rc : 0;
 }

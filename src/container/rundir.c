@@ -9,7 +9,8 @@
 #include "container/engine.h"
 
 #define LOCK "lock"
-#define TEXT_MAX 8192
+#define RUNNING "running.json"
+#define TEXT_MAX (64U << 10)
 /* Somebody may take a directory away while we wait for its lock. */
 #define TRIES 8
 
@@ -57,75 +58,146 @@ int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const c
                                   : rc;
 }
 
+/* As text: a double does not hold all of 64 bits. */
+static int put_process(cJSON *root, const char *name, const struct port_process *process, struct kist_error *err)
+{
+    cJSON *object = cJSON_CreateObject();
+    char start[24];
+    int rc = kist_json_put(root, name, object, err);
+
+    if (!kist_str_format(start, sizeof(start), "%llu", (unsigned long long)process->start)) {
+        return kist_error_set(err, KIST_E_FAIL, "a start time is too long");
+    }
+    rc = rc < 0 ? rc : kist_json_put_u64(object, "pid", (uint64_t)process->pid, err);
+    return rc < 0 ? rc : kist_json_put_string(object, "start", start, err);
+}
+
+static int put_running(cJSON *root, const struct kist_running *running, struct kist_error *err)
+{
+    int rc = root ? put_process(root, "process", &running->process, err) : kist_error_nomem(err);
+
+    rc = rc < 0 ? rc : put_process(root, "supervisor", &running->supervisor, err);
+    rc = rc < 0 ? rc : kist_json_put_u64(root, "started", (uint64_t)running->started, err);
+    rc = rc < 0 ? rc : kist_json_put_u64(root, "restarts", running->restarts, err);
+    rc = rc < 0 ? rc : kist_json_put_bool(root, "restarting", running->restarting, err);
+    rc = rc < 0 ? rc : kist_json_put_bool(root, "paused", running->paused, err);
+    rc = rc < 0 ? rc : kist_json_put_string(root, "root", running->root ? running->root : "", err);
+    return rc < 0 || !running->health
+               ? rc
+               : kist_json_put(root, "health", cJSON_Duplicate(running->health, true), err);
+}
+
 int kist_rundir_write(struct kist_rundir *r, const struct kist_running *running, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(TEXT_MAX);
     KIST_AUTO(json) cJSON *root = cJSON_CreateObject();
-    char start[24];
-    int rc = root ? 0 : kist_error_nomem(err);
+    struct port_file *file;
+    int rc = put_running(root, running, err), closed;
 
-    /* as text: a double does not hold all of 64 bits */
-    if (!kist_str_format(start, sizeof(start), "%llu", (unsigned long long)running->process.start)) {
-        return kist_error_set(err, KIST_E_FAIL, "a start time is too long");
-    }
-    rc = rc < 0 ? rc : kist_json_put_u64(root, "pid", (uint64_t)running->process.pid, err);
-    rc = rc < 0 ? rc : kist_json_put_string(root, "start", start, err);
-    rc = rc < 0 ? rc : kist_json_put_u64(root, "started", (uint64_t)running->started, err);
-    rc = rc < 0 ? rc : kist_json_put_string(root, "root", running->root ? running->root : "", err);
     rc = rc < 0 ? rc : kist_json_print(root, false, &text, err);
-    rc = rc < 0 ? rc : port_file_truncate(r->lock, 0, err);
-    return rc < 0 ? rc : port_file_write_at(r->lock, 0, text.data, text.len, err);
-}
-
-static int read_text(struct port_file *lock, struct kist_running *running, struct kist_error *err)
-{
-    KIST_AUTO(json) cJSON *root = NULL;
-    char text[TEXT_MAX];
-    const char *start, *path;
-    uint64_t pid = 0, started = 0;
-    size_t got;
-    int rc = port_file_read_at(lock, 0, text, sizeof(text), &got, err);
-
-    *running = (struct kist_running){.root = NULL};
-    /* not written yet, or cut off by a death in the middle: nothing is known, which is no failure */
-    if (rc < 0 || got == 0 || kist_json_parse(&root, text, got, LOCK, NULL) < 0) {
+    rc = rc < 0 ? rc : port_file_create(&file, r->dir, RUNNING ".new", true, err);
+    if (rc < 0) {
         return rc;
     }
-    start = kist_json_string(root, "start");
+    rc = port_file_append(file, text.data, text.len, err);
+    closed = port_file_close(file, rc < 0 ? NULL : err);
+    rc = rc < 0 ? rc : closed;
+    return rc < 0 ? rc : port_dir_rename(r->dir, RUNNING ".new", r->dir, RUNNING, err);
+}
+
+static void take_process(struct port_process *process, const cJSON *root, const char *name)
+{
+    const cJSON *object = kist_json_object(root, name);
+    const char *start = kist_json_string(object, "start");
+    uint64_t pid = 0;
+
+    if (kist_json_u64(object, "pid", &pid) && pid <= INT32_MAX && start &&
+        kist_str_u64(start, UINT64_MAX, &process->start)) {
+        process->pid = (int)pid;
+    }
+}
+
+static int read_text(struct port_dir *dir, struct kist_running *running, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(TEXT_MAX);
+    KIST_AUTO(json) cJSON *root = NULL;
+    struct port_file *file;
+    uint64_t number = 0;
+    const char *path;
+    int rc = port_file_open(&file, dir, RUNNING, err);
+
+    *running = (struct kist_running){.root = NULL};
+    if (rc < 0) {
+        return rc == KIST_E_NOT_FOUND ? 0 : rc; /* not written yet */
+    }
+    rc = kist_buf_reserve(&text, TEXT_MAX, err);
+    rc = rc < 0 ? rc : port_file_read_at(file, 0, text.data, TEXT_MAX, &text.len, err);
+    port_file_discard(file);
+    if (rc < 0 || kist_json_parse(&root, text.data, text.len, RUNNING, NULL) < 0) {
+        return rc;
+    }
+    take_process(&running->process, root, "process");
+    take_process(&running->supervisor, root, "supervisor");
+    running->started = kist_json_u64(root, "started", &number) ? (int64_t)number : 0;
+    (void)kist_json_u64(root, "restarts", &running->restarts);
+    running->restarting = kist_json_bool(root, "restarting", false);
+    running->paused = kist_json_bool(root, "paused", false);
+    running->health = cJSON_DetachItemFromObjectCaseSensitive(root, "health");
     path = kist_json_string(root, "root");
-    if (kist_json_u64(root, "pid", &pid) && pid <= INT32_MAX && start &&
-        kist_str_u64(start, UINT64_MAX, &running->process.start)) {
-        running->process.pid = (int)pid;
-    }
-    if (kist_json_u64(root, "started", &started)) {
-        running->started = (int64_t)started;
-    }
     running->root = path ? strdup(path) : NULL;
     return path && !running->root ? kist_error_nomem(err) : 0;
 }
 
+void kist_running_release(struct kist_running *running)
+{
+    free(running->root);
+    cJSON_Delete(running->health);
+    *running = (struct kist_running){.root = NULL};
+}
+
 int kist_rundir_read(const struct kist_rundir *r, struct kist_running *running, struct kist_error *err)
 {
-    return read_text(r->lock, running, err);
+    return read_text(r->dir, running, err);
+}
+
+int kist_rundir_open(struct port_dir **dir, const struct kist_engine *e, const char *id, struct kist_error *err)
+{
+    char path[KIST_CONTAINER_ID_MAX + 4096];
+
+    return kist_path_join(path, sizeof(path), run_path(e), id)
+               ? port_dir_open(dir, path, false, err)
+               : kist_error_set(err, KIST_E_FAIL, "the path '%s' is too long", run_path(e));
+}
+
+int kist_rundir_adopt(struct kist_rundir *r, const struct kist_engine *e, const char *id, int fd,
+                      struct kist_error *err)
+{
+    int rc;
+
+    *r = (struct kist_rundir){.dir = NULL};
+    rc = kist_rundir_open(&r->dir, e, id, err);
+    rc = rc < 0 ? rc : port_file_adopt(&r->lock, fd, LOCK, err);
+    if (rc == 0 && !port_file_is(r->lock, r->dir, LOCK)) {
+        rc = kist_error_set(err, KIST_E_CONFLICT, "descriptor %d is not the lock of container '%.12s'", fd, id);
+    }
+    if (rc < 0) {
+        kist_rundir_release(r, e, id, false);
+    }
+    return rc;
 }
 
 int kist_rundir_look(const struct kist_engine *e, const char *id, struct kist_running *running,
                      struct kist_error *err)
 {
-    char path[KIST_CONTAINER_ID_MAX + 4096];
     struct port_dir *dir = NULL;
     struct port_file *lock = NULL;
-    int rc;
+    int rc = kist_rundir_open(&dir, e, id, err);
 
     *running = (struct kist_running){.root = NULL};
-    if (!kist_path_join(path, sizeof(path), run_path(e), id)) {
-        return kist_error_set(err, KIST_E_FAIL, "the path '%s' is too long", run_path(e));
-    }
-    rc = port_dir_open(&dir, path, false, err);
     rc = rc < 0 ? rc : port_file_open(&lock, dir, LOCK, err);
     if (rc == 0) {
         rc = port_file_lock(lock, false, 0, err);
-        rc = rc == KIST_E_CONFLICT ? read_text(lock, running, err) < 0 ? (int)KIST_E_IO : 1 : rc;
+        rc = rc == KIST_E_CONFLICT ? read_text(dir, running, err) < 0 ? (int)KIST_E_IO : 1 : rc;
     }
     port_file_discard(lock);
     port_dir_close(dir);

@@ -1,124 +1,16 @@
 /* A container from its configuration to its end. Whoever is in here holds the container's lock. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/limits.h"
 #include "base/log.h"
-#include "base/path.h"
-#include "container/bundle.h"
-#include "port/clock.h"
+#include "container/plan.h"
+#include "container/supervise.h"
+#include "port/channel.h"
+#include "port/self.h"
 
 /* How long another kist that only looks may have the lock. */
 #define LOCK_WAIT_MS 500
-
-struct run {
-    const struct kist_engine *e;
-    const char *id;
-    bool transient, sig_proxy;
-    struct port_dir *dir;
-    struct kist_rundir *held;
-    const cJSON *config;
-    const struct kist_container_fixed *fixed;
-    struct kist_container_state state;
-};
-
-/* What the end of it is worth when it cannot be written: a warning, the command has run. */
-static void note_state(const struct run *r)
-{
-    struct kist_error err;
-
-    if (!r->transient && kist_container_write_state(r->e, r->dir, &r->state, &err) < 0) {
-        kist_log(KIST_LOG_WARN, "container '%.12s': %s", r->id, err.message);
-    }
-}
-
-static void note_running(const struct run *r, int pid)
-{
-    struct kist_running running = {.started = r->state.started};
-    struct kist_error err;
-    int rc = port_process_get(&running.process, pid, &err);
-
-    running.root = strdup(kist_store_root(r->e->store));
-    if (rc == 0) {
-        rc = kist_rundir_write(r->held, &running, &err);
-    }
-    /* gone already: nothing is left to be found */
-    if (rc < 0 && rc != KIST_E_NOT_FOUND) {
-        kist_log(KIST_LOG_WARN, "container '%.12s': %s", r->id, err.message);
-    }
-    free(running.root);
-}
-
-static int run_sandbox(struct run *r, const struct port_sandbox_spec *spec, int *exit_status,
-                       struct kist_error *err)
-{
-    struct port_sandbox *sandbox;
-    int rc = port_sandbox_start(&sandbox, spec, err);
-
-    if (rc < 0) {
-        return rc;
-    }
-    r->state = (struct kist_container_state){.started_once = true, .started = port_clock_now()};
-    note_running(r, port_sandbox_pid(sandbox));
-    note_state(r);
-    rc = port_sandbox_wait(sandbox, r->sig_proxy, exit_status, err);
-    port_sandbox_free(sandbox);
-    r->state.finished = port_clock_now();
-    r->state.exit_status = rc < 0 ? 255 : *exit_status;
-    note_state(r);
-    return rc;
-}
-
-/* A directory in at, and its path. */
-static int make_dir(char *path, struct port_dir *at, const char *name, struct kist_error *err)
-{
-    struct port_dir *dir;
-    int rc = port_dir_open_at(&dir, at, name, true, err);
-
-    if (rc < 0) {
-        return rc;
-    }
-    port_dir_close(dir);
-    return kist_path_join(path, KIST_MAX_PATH + 1, port_dir_path(at), name)
-               ? 0
-               : kist_error_set(err, KIST_E_FAIL, "the path '%s/%s' is too long", port_dir_path(at), name);
-}
-
-static int run_spec(struct run *r, struct kist_spec *spec, const struct kist_bundle_layers *layers,
-                    int *exit_status, struct kist_error *err)
-{
-    char rw[KIST_MAX_PATH + 1], scratch[KIST_MAX_PATH + 1];
-    struct port_sandbox_spec *s = &spec->sandbox;
-    int rc = make_dir(rw, r->dir, "rw", err);
-
-    rc = rc < 0 ? rc : make_dir(scratch, r->held->dir, "mnt", err);
-    rc = rc < 0 ? rc : kist_bundle_sources(spec, r->dir, r->held->dir, err);
-    if (rc < 0) {
-        return rc;
-    }
-    s->root.layers = layers->v;
-    s->root.layer_count = layers->n;
-    s->root.rw = rw;
-    s->root.fresh = !r->state.started_once;
-    s->root.transient = r->transient;
-    s->cgroup.name = r->id;
-    s->scratch = scratch;
-    return run_sandbox(r, s, exit_status, err);
-}
-
-static int run_held(struct run *r, int *exit_status, struct kist_error *err)
-{
-    KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
-    struct kist_bundle_layers layers;
-    int rc = kist_spec_parse(&spec, r->config, err);
-
-    rc = rc < 0 ? rc : kist_bundle_layers_open(&layers, r->e->store, r->fixed, err);
-    if (rc == 0) {
-        rc = run_spec(r, &spec, &layers, exit_status, err);
-        kist_bundle_layers_close(&layers);
-    }
-    return rc;
-}
 
 /* Held by another process: it runs. */
 static int hold_to_run(struct kist_rundir *held, const struct kist_engine *e, const char *id,
@@ -131,31 +23,148 @@ static int hold_to_run(struct kist_rundir *held, const struct kist_engine *e, co
                : rc;
 }
 
-int kist_container_start(const struct kist_engine *e, const char *id, bool sig_proxy, int *exit_status,
-                         struct kist_error *err)
+/* ---- detached ---- */
+
+/* What the process that stays tells the one that started it. */
+struct report {
+    int32_t rc;
+    char message[KIST_ERROR_MESSAGE_MAX];
+};
+
+static int hear(int ear, struct kist_error *err)
 {
-    KIST_AUTO(json) cJSON *config = NULL;
-    struct kist_container_fixed fixed = {.created = 0};
+    struct report report;
+    int n;
+
+    do {
+        (void)port_channel_wait(ear, -1);
+        n = port_channel_receive(ear, &report, sizeof(report));
+    } while (n < 0);
+    if (n != (int)sizeof(report)) {
+        return kist_error_set(err, KIST_E_FAIL, "the supervisor ended before the container began");
+    }
+    report.message[sizeof(report.message) - 1] = '\0';
+    return report.rc < 0 ? kist_error_set(err, (enum kist_err)report.rc, "%s", report.message) : 0;
+}
+
+/* Hands the held directory over, whatever comes of it. */
+static int spawn(const struct kist_engine *e, const char *id, struct kist_rundir *held, struct kist_error *err)
+{
+    char program[] = "kist", option[] = "--root", config[] = "--config", none[] = "/dev/null", command[] = "supervise",
+         copy[KIST_CONTAINER_ID_MAX];
+    char *const argv[] = {program, config, none, option, (char *)(uintptr_t)kist_store_root(e->store), command, copy, NULL};
+    int ends[2], rc;
+
+    memcpy(copy, id, sizeof(copy));
+    rc = port_channel_pair(ends, err);
+    if (rc < 0) {
+        kist_rundir_release(held, e, id, true);
+        return rc;
+    }
+    rc = port_self_spawn(argv, port_file_fd(held->lock), ends[1], err);
+    (void)close(ends[1]);
+    kist_rundir_release(held, e, id, rc < 0);
+    rc = rc < 0 ? rc : hear(ends[0], err);
+    (void)close(ends[0]);
+    return rc;
+}
+
+/* ---- all that a first run reads ---- */
+
+struct kept {
+    struct kist_container_ref ref;
+    struct kist_container_fixed fixed;
+    struct port_dir *dir;
+    cJSON *config;
+};
+
+static void release_kept(struct kept *k)
+{
+    kist_container_fixed_release(&k->fixed);
+    cJSON_Delete(k->config);
+    port_dir_close(k->dir);
+}
+
+static int read_kept(struct kept *k, const struct kist_engine *e, const char *id, struct kist_error *err)
+{
+    int rc = kist_store_container_ref(e->store, id, &k->ref, err);
+
+    rc = rc < 0 ? rc : kist_store_container_open(e->store, id, &k->dir, err);
+    rc = rc < 0 ? rc : kist_container_read_fixed(k->dir, &k->fixed, err);
+    rc = rc < 0 ? rc : kist_container_read_config(k->dir, &k->config, err);
+    if (rc < 0) {
+        release_kept(k);
+    }
+    return rc;
+}
+
+/* The first run has begun, or could not: whoever waits hears of it, and what only that needed is let go of. */
+static void tell(void *arg, int rc, const struct kist_error *err)
+{
+    struct report report = {.rc = rc};
+    struct kept *k = arg;
+
+    if (rc < 0) {
+        (void)!kist_str_copy(report.message, sizeof(report.message), err->message);
+    }
+    (void)port_channel_send(PORT_SELF_REPORT, &report, sizeof(report));
+    (void)close(PORT_SELF_REPORT);
+    cJSON_Delete(k->config);
+    k->config = NULL;
+    port_self_settle();
+}
+
+static int stay(const struct kist_engine *e, const char *id, struct kist_rundir *held,
+                const struct kist_container_start *how, int *exit_status, struct kist_error *err)
+{
+    struct kept k = {.dir = NULL};
+    struct kist_supervised in = {.e = e, .id = id, .how = how, .held = held, .begun = how->detached ? tell : NULL};
+    int rc = read_kept(&k, e, id, err);
+
+    if (rc < 0) {
+        kist_rundir_release(held, e, id, true);
+        if (in.begun) {
+            in.begun(&k, rc, err);
+        }
+        return rc;
+    }
+    in.arg = &k;
+    in.dir = k.dir;
+    in.transient = k.ref.ephemeral;
+    in.config = k.config;
+    in.fixed = &k.fixed;
+    in.of = (struct kist_event_of){id, k.ref.name, k.fixed.image_name};
+    rc = kist_supervise(&in, exit_status, err);
+    release_kept(&k);
+    return rc;
+}
+
+int kist_container_supervise(const struct kist_engine *e, const char *id, struct kist_error *err)
+{
+    const struct kist_container_start how = {.detached = true};
     struct kist_rundir held;
-    struct run r = {.e = e, .id = id, .sig_proxy = sig_proxy, .held = &held, .fixed = &fixed};
+    int status, rc = kist_rundir_adopt(&held, e, id, PORT_SELF_LOCK, err);
+
+    return rc < 0 ? rc : stay(e, id, &held, &how, &status, err);
+}
+
+int kist_container_start(const struct kist_engine *e, const char *id, const struct kist_container_start *how,
+                         int *exit_status, struct kist_error *err)
+{
+    struct kist_rundir held;
+    struct port_dir *dir;
     int rc = kist_container_sweep(e, err);
 
-    rc = rc < 0 ? rc : kist_store_container_open(e->store, id, &r.dir, err);
+    rc = rc < 0 ? rc : kist_store_container_open(e->store, id, &dir, err);
     if (rc < 0) {
         return rc;
     }
+    port_dir_close(dir);
     rc = hold_to_run(&held, e, id, err);
-    if (rc == 0) {
-        rc = kist_container_read_fixed(r.dir, &fixed, err);
-        rc = rc < 0 ? rc : kist_container_read_config(r.dir, &config, err);
-        rc = rc < 0 ? rc : kist_container_read_state(r.dir, &r.state, err);
-        r.config = config;
-        rc = rc < 0 ? rc : run_held(&r, exit_status, err);
-        kist_container_fixed_release(&fixed);
-        kist_rundir_release(&held, e, id, true);
+    if (rc < 0) {
+        return rc;
     }
-    port_dir_close(r.dir);
-    return rc;
+    return how->detached ? spawn(e, id, &held, err) : stay(e, id, &held, how, exit_status, err);
 }
 
 /* The layers of n as if they had been read; the rest does not matter here. */
@@ -171,38 +180,78 @@ static int fixed_of(struct kist_container_fixed *fixed, const struct kist_contai
     return 0;
 }
 
-int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n, bool sig_proxy,
-                       int *exit_status, struct kist_error *err)
+static int run_here(const struct kist_engine *e, const struct kist_container_new *n, const char *name,
+                    const struct kist_container_start *how, struct port_dir *dir, struct kist_rundir *held,
+                    int *exit_status, struct kist_error *err)
 {
     struct kist_container_fixed fixed;
+    const struct kist_supervised in = {
+        .e = e,
+        .id = n->id,
+        .how = how,
+        .dir = dir,
+        .held = held,
+        .of = {n->id, name, n->image_name},
+        .transient = n->transient,
+        .config = n->config,
+        .fixed = &fixed,
+    };
+    int rc = fixed_of(&fixed, n, err);
+
+    if (rc < 0) {
+        kist_rundir_release(held, e, n->id, true);
+        return rc;
+    }
+    rc = kist_supervise(&in, exit_status, err);
+    kist_container_fixed_release(&fixed);
+    return rc;
+}
+
+int kist_container_run(const struct kist_engine *e, const struct kist_container_new *n,
+                       const struct kist_container_start *how, int *exit_status, struct kist_error *err)
+{
+    char name[KIST_CONTAINER_NAME_MAX];
     struct kist_rundir held;
-    struct run r = {.e = e,
-                    .id = n->id,
-                    .transient = n->transient,
-                    .sig_proxy = sig_proxy,
-                    .held = &held,
-                    .config = n->config,
-                    .fixed = &fixed};
+    struct port_dir *dir;
     int rc = kist_container_sweep(e, err);
 
-    rc = rc < 0 ? rc : fixed_of(&fixed, n, err);
+    /* held before the store knows of it, or a sweeper would take a transient one for a dead one */
+    rc = rc < 0 ? rc : hold_to_run(&held, e, n->id, err);
     if (rc < 0) {
         return rc;
     }
-    /* held before the store knows of it, or a sweeper would take a transient one for a dead one */
-    rc = hold_to_run(&held, e, n->id, err);
-    if (rc == 0) {
-        rc = kist_container_make(e, n, &r.dir, err);
-        if (rc == 0) {
-            rc = run_held(&r, exit_status, err);
-            port_dir_close(r.dir);
-            if (n->transient && kist_store_container_remove(e->store, n->id, rc < 0 ? NULL : err) < 0 &&
-                rc == 0) {
-                kist_log(KIST_LOG_WARN, "container '%.12s' is left behind", n->id);
-            }
-        }
+    rc = kist_container_make(e, n, name, &dir, err);
+    if (rc < 0) {
         kist_rundir_release(&held, e, n->id, true);
+        return rc;
     }
-    kist_container_fixed_release(&fixed);
+    rc = how->detached ? spawn(e, n->id, &held, err) : run_here(e, n, name, how, dir, &held, exit_status, err);
+    port_dir_close(dir);
+    return rc;
+}
+
+int kist_container_at_boot(const struct kist_engine *e, const struct kist_container *c, bool *wanted,
+                           struct kist_error *err)
+{
+    struct kist_container_state state;
+    struct kist_plan plan;
+    struct kept k = {.dir = NULL};
+    int rc = read_kept(&k, e, c->id, err);
+
+    *wanted = false;
+    if (rc < 0) {
+        return rc;
+    }
+    rc = kist_plan_read(&plan, k.config, err);
+    if (rc == 0) {
+        rc = kist_container_read_state(k.dir, &state, err);
+        kist_plan_release(&plan);
+    }
+    if (rc == 0 && state.started_once) {
+        /* what failed, or was cut off by the power, is to be retried; what ended well is done */
+        *wanted = plan.restart == KIST_RESTART_ALWAYS || (plan.restart == KIST_RESTART_UNLESS_STOPPED && !state.stopped) ||
+                  (plan.restart == KIST_RESTART_ON_FAILURE && !state.stopped && state.exit_status != 0);
+    }
+    release_kept(&k);
     return rc;
 }

@@ -69,6 +69,28 @@ static int put_command(cJSON *root, const cJSON *config, struct kist_error *err)
     return rc < 0 ? rc : kist_json_put_string(root, "command", kist_buf_text(&text), err);
 }
 
+/* Those of the configuration, by their own names: what lists ask for is in this one small file. */
+static int put_labels(cJSON *root, const cJSON *config, struct kist_error *err)
+{
+    static const char prefix[] = "kist.label.";
+    cJSON *labels = NULL;
+    const cJSON *note;
+    int rc = 0;
+
+    cJSON_ArrayForEach(note, kist_json_object(config, "annotations"))
+    {
+        if (rc < 0 || !kist_str_starts(note->string, prefix) || !cJSON_IsString(note)) {
+            continue;
+        }
+        if (!labels) {
+            labels = cJSON_CreateObject();
+            rc = kist_json_put(root, "labels", labels, err);
+        }
+        rc = rc < 0 ? rc : kist_json_put_string(labels, note->string + sizeof(prefix) - 1, note->valuestring, err);
+    }
+    return rc;
+}
+
 int kist_container_write_fixed(const struct kist_engine *e, struct port_dir *dir,
                                const struct kist_container_new *n, struct kist_error *err)
 {
@@ -83,6 +105,7 @@ int kist_container_write_fixed(const struct kist_engine *e, struct port_dir *dir
     rc = rc < 0 ? rc : kist_json_put_u64(root, "created", (uint64_t)port_clock_now(), err);
     rc = rc < 0 ? rc : kist_json_put_string(root, "imageName", n->image_name ? n->image_name : "", err);
     rc = rc < 0 ? rc : put_command(root, n->config, err);
+    rc = rc < 0 ? rc : put_labels(root, n->config, err);
     rc = rc < 0 ? rc : write_json(e, dir, FIXED, root, !n->transient, err);
     return rc < 0 ? rc : write_json(e, dir, CONFIG, n->config, !n->transient, err);
 }
@@ -120,6 +143,7 @@ int kist_container_read_fixed(struct port_dir *dir, struct kist_container_fixed 
     if (rc == 0) {
         image_name = kist_json_string(root, "imageName");
         command = kist_json_string(root, "command");
+        fixed->labels = cJSON_DetachItemFromObjectCaseSensitive(root, "labels");
         fixed->created = kist_json_u64(root, "created", &created) ? (int64_t)created : 0;
         fixed->image_name = strdup(image_name ? image_name : "");
         fixed->command = strdup(command ? command : "");
@@ -136,6 +160,7 @@ void kist_container_fixed_release(struct kist_container_fixed *fixed)
 {
     free(fixed->image_name);
     free(fixed->command);
+    cJSON_Delete(fixed->labels);
     free(fixed->layers);
     *fixed = (struct kist_container_fixed){.created = 0};
 }
@@ -149,6 +174,9 @@ int kist_container_write_state(const struct kist_engine *e, struct port_dir *dir
     if (rc == 0 && state->finished > 0) {
         rc = kist_json_put_u64(root, "finished", (uint64_t)state->finished, err);
         rc = rc < 0 ? rc : kist_json_put_u64(root, "exitStatus", (uint64_t)state->exit_status, err);
+    }
+    if (rc == 0 && state->stopped) {
+        rc = kist_json_put_bool(root, "stopped", true, err);
     }
     return rc < 0 ? rc : write_json(e, dir, STATE, root, true, err);
 }
@@ -168,6 +196,7 @@ int kist_container_read_state(struct port_dir *dir, struct kist_container_state 
     state->started_once = true;
     state->started = kist_json_u64(root, "started", &started) ? (int64_t)started : 0;
     state->finished = kist_json_u64(root, "finished", &finished) ? (int64_t)finished : 0;
+    state->stopped = kist_json_bool(root, "stopped", false);
     state->exit_status = kist_json_u64(root, "exitStatus", &status) && status <= 255 ? (int)status : 128 + 9;
     return 0;
 }

@@ -1,21 +1,28 @@
 /* What killed processes left, and the removing of containers. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
-#include "container/engine.h"
+#include "container/control.h"
+#include "container/event.h"
+#include "container/plan.h"
 #include "port/cgroup.h"
 #include "port/clock.h"
 
 /* How long a killed container may take to go. */
 #define KILL_WAIT_MS 10000
+/* How long another kist may be at it that does not run it. */
+#define BUSY_WAIT_MS 2000
+#define KILL_TRIES 10
 
 /* Nobody watches over it any more: its process goes, and its groups. */
 static void bury(const char *id, const struct kist_running *running)
 {
     struct kist_error err;
 
-    if (running->process.pid > 0 && port_process_kill(&running->process, &err) < 0) {
+    if (running->process.pid > 0 && port_process_signal(&running->process, SIGKILL, &err) < 0) {
         kist_log(KIST_LOG_WARN, "container '%.12s': %s", id, err.message);
     }
     if (port_cgroup_remove(id, &err) < 0) {
@@ -23,20 +30,16 @@ static void bury(const char *id, const struct kist_running *running)
     }
 }
 
-static int is_transient(const struct kist_engine *e, const char *id, bool *transient, struct kist_error *err)
+static void forget_log(const struct kist_engine *e, const char *id)
 {
-    struct kist_container_refs refs;
-    int rc = kist_store_containers(e->store, &refs, err);
+    KIST_AUTO(json) cJSON *config = NULL;
+    struct port_dir *dir;
 
-    if (rc < 0) {
-        return rc;
+    if (kist_store_container_open(e->store, id, &dir, NULL) == 0) {
+        (void)!kist_container_read_config(dir, &config, NULL);
+        port_dir_close(dir);
     }
-    *transient = false;
-    for (size_t i = 0; i < refs.n; i++) {
-        *transient = *transient || (refs.v[i].ephemeral && strcmp(refs.v[i].id, id) == 0);
-    }
-    kist_container_refs_release(&refs);
-    return 0;
+    kist_plan_forget_log(kist_plan_note(config, "kist.log.dir"), id);
 }
 
 /* Its end, which nobody saw, becomes known to the store; a transient container is removed. */
@@ -44,11 +47,12 @@ static int settle(const struct kist_engine *e, const char *id, const struct kist
                   struct kist_error *err)
 {
     struct kist_container_state state;
+    struct kist_container_ref ref;
     struct port_dir *dir;
-    bool transient;
-    int rc = is_transient(e, id, &transient, err);
+    int rc = kist_store_container_ref(e->store, id, &ref, err);
 
-    if (rc == 0 && transient) {
+    if (rc == 0 && ref.ephemeral) {
+        forget_log(e, id);
         return kist_store_container_remove(e->store, id, err);
     }
     rc = rc < 0 ? rc : kist_store_container_open(e->store, id, &dir, err);
@@ -79,7 +83,7 @@ int kist_container_sweep_one(const struct kist_engine *e, const char *id, struct
         bury(id, &running);
         rc = settle(e, id, &running, err);
     }
-    free(running.root);
+    kist_running_release(&running);
     kist_rundir_release(&held, e, id, rc == 0);
     return rc;
 }
@@ -105,6 +109,32 @@ int kist_container_sweep(const struct kist_engine *e, struct kist_error *err)
 
 /* ---- removing ---- */
 
+/* Whoever runs it is asked to end it; who does not answer is killed, and it dies with him. */
+static int end_it(const struct kist_engine *e, const char *id, struct kist_error *err)
+{
+    const struct kist_packet ask = {.kind = KIST_ASK_SIGNAL, .a = SIGKILL};
+    struct kist_running running;
+    int fd, rc = kist_control_connect(&fd, e, id, NULL);
+
+    if (rc == 0) {
+        const bool closed = kist_packet_send(fd, &ask, 0) && kist_control_await_close(fd, KILL_WAIT_MS);
+
+        (void)close(fd);
+        if (closed) {
+            return 0;
+        }
+    }
+    rc = kist_rundir_look(e, id, &running, err);
+    if (rc == 1) {
+        rc = running.process.pid > 0 ? port_process_signal(&running.process, SIGKILL, err) : 0;
+        if (rc == 0 && fd >= 0 && running.supervisor.pid > 0) {
+            rc = port_process_signal(&running.supervisor, SIGKILL, err);
+        }
+        kist_running_release(&running);
+    }
+    return rc;
+}
+
 /* Takes the container's lock; force: from whoever runs it, whose process is killed. */
 static int hold_to_remove(struct kist_rundir *held, const struct kist_engine *e, const char *id, bool force,
                           struct kist_error *err)
@@ -115,33 +145,49 @@ static int hold_to_remove(struct kist_rundir *held, const struct kist_engine *e,
     if (rc != KIST_E_CONFLICT) {
         return rc;
     }
-    if (!force) {
-        return kist_error_set(err, KIST_E_CONFLICT,
-                              "container '%.12s' is running; stop it first, or use --force", id);
-    }
     rc = kist_rundir_look(e, id, &running, err);
-    if (rc == 1) {
-        rc = running.process.pid > 0 ? port_process_kill(&running.process, err) : 0;
-        free(running.root);
+    if (rc < 0) {
+        return rc;
     }
-    return rc < 0 ? rc : kist_rundir_hold(held, e, id, KILL_WAIT_MS, err);
+    if (rc == 1 && !force) {
+        const bool busy = running.process.pid == 0 && !running.restarting;
+
+        kist_running_release(&running);
+        return busy ? kist_rundir_hold(held, e, id, BUSY_WAIT_MS, err)
+                    : kist_error_set(err, KIST_E_CONFLICT,
+                                     "container '%.12s' is running; stop it first, or use --force", id);
+    }
+    kist_running_release(&running);
+    /* again and again: it may just be starting, and hear of nothing yet */
+    for (int tried = 0; tried < KILL_TRIES; tried++) {
+        rc = end_it(e, id, err);
+        rc = rc < 0 ? rc : kist_rundir_hold(held, e, id, BUSY_WAIT_MS, err);
+        if (rc != KIST_E_CONFLICT) {
+            break;
+        }
+    }
+    return rc;
 }
 
 int kist_container_remove(const struct kist_engine *e, const char *id, bool force, struct kist_error *err)
 {
+    struct kist_event_of of = {.id = id};
     struct kist_rundir held;
-    struct port_dir *dir;
-    int rc = kist_store_container_open(e->store, id, &dir, err);
+    struct kist_container_ref ref;
+    int rc = kist_store_container_ref(e->store, id, &ref, err);
 
     if (rc < 0) {
         return rc;
     }
-    port_dir_close(dir);
+    of.name = ref.name;
     rc = hold_to_remove(&held, e, id, force, err);
-    if (rc < 0) {
-        return rc;
+    if (rc == 0) {
+        forget_log(e, id);
+        rc = kist_store_container_remove(e->store, id, err);
+        if (rc == 0) {
+            kist_event_add(e, &of, "destroy", NULL, NULL);
+        }
+        kist_rundir_release(&held, e, id, true);
     }
-    rc = kist_store_container_remove(e->store, id, err);
-    kist_rundir_release(&held, e, id, true);
     return rc == KIST_E_NOT_FOUND ? 0 : rc; /* a transient one, which its kist removed */
 }

@@ -115,6 +115,17 @@ static int take_platform(struct kist_config *c, const cJSON *root, struct kist_e
     return 0;
 }
 
+static int take_healthcheck(struct kist_config *c, const cJSON *run, struct kist_error *err)
+{
+    struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONFIG);
+    const cJSON *check = kist_json_object(run, "Healthcheck");
+    int rc = check ? kist_json_print(check, false, &text, err) : kist_buf_puts(&text, "", err);
+
+    c->healthcheck = rc < 0 ? NULL : kist_buf_detach(&text);
+    kist_buf_release(&text);
+    return rc;
+}
+
 /* The "config" object: how a container of the image is run. */
 static int take_run(struct kist_config *c, const cJSON *run, struct kist_error *err)
 {
@@ -138,7 +149,8 @@ static int take_run(struct kist_config *c, const cJSON *run, struct kist_error *
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(names); i++) {
         rc = take_names(names[i].list, run, names[i].name, false, err);
     }
-    return rc == 0 ? take_names(&c->labels, run, "Labels", true, err) : rc;
+    rc = rc < 0 ? rc : take_names(&c->labels, run, "Labels", true, err);
+    return rc < 0 ? rc : take_healthcheck(c, run, err);
 }
 
 int kist_config_parse(struct kist_config *c, const char *text, size_t len, struct kist_error *err)
@@ -181,6 +193,7 @@ void kist_config_release(struct kist_config *c)
         kist_strv_release(lists[i]);
     }
     free(c->diff_ids);
+    free(c->healthcheck);
     free(c->user);
     free(c->working_dir);
     free(c->stop_signal);

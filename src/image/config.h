@@ -17,6 +17,7 @@ struct kist_config {
     struct kist_strv env, entrypoint, cmd, shell;
     struct kist_strv volumes, exposed_ports; /* "/data", "80/tcp" */
     struct kist_strv labels;                 /* "key=value" */
+    char *healthcheck;                       /* Docker's Healthcheck object as JSON text; "": none */
 };
 
 /* KIST_E_CORRUPT for what is not a configuration; fields of no interest are passed over. */

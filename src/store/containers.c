@@ -269,6 +269,61 @@ int kist_store_container_usage(struct kist_store *s, const char *id, uint64_t *b
     return is_id(id) ? port_dir_usage(s->containers, id, bytes, err) : no_such(id, err);
 }
 
+int kist_store_container_ref(struct kist_store *s, const char *id, struct kist_container_ref *ref, struct kist_error *err)
+{
+    int rc = is_id(id) ? read_ref(s, id, ref, err) : 1;
+
+    return rc > 0 ? no_such(id, err) : rc;
+}
+
+/* The new reference is moved over the old one: a power cut leaves one of them. */
+static int replace_ref(struct kist_store *s, const struct kist_container_ref *ref, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(REF_MAX);
+    char temp[KIST_STORE_NAME_MAX];
+    struct port_dir *dir;
+    struct port_file *f = NULL;
+    int rc, closed;
+
+    if ((rc = print_ref(ref, &text, err)) < 0 || (rc = kist_store_temp_name(temp, "", err)) < 0 ||
+        (rc = port_dir_open_at(&dir, s->containers, ref->id, false, err)) < 0) {
+        return rc;
+    }
+    if ((rc = port_file_create(&f, s->tmp, temp, false, err)) == 0) {
+        if ((rc = port_file_append(f, text.data, text.len, err)) == 0) {
+            rc = port_file_sync(f, err);
+        }
+        closed = port_file_close(f, rc < 0 ? NULL : err);
+        rc = rc < 0 ? rc : closed;
+        if (rc == 0 && (rc = port_dir_rename(s->tmp, temp, dir, "ref", err)) == 0) {
+            rc = port_dir_sync(dir, err);
+        } else {
+            (void)!port_dir_unlink(s->tmp, temp, NULL);
+        }
+    }
+    port_dir_close(dir);
+    return rc;
+}
+
+int kist_store_container_rename(struct kist_store *s, const char *id, const char *name, struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    struct kist_container_ref ref, wanted = {.ephemeral = false};
+    int rc;
+
+    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_container_ref(s, id, &ref, err)) < 0) {
+        return rc;
+    }
+    if (!kist_str_copy(wanted.name, sizeof(wanted.name), name)) {
+        return kist_error_set(err, KIST_E_USAGE, "the container's name is too long");
+    }
+    if ((rc = check_free(s, &wanted, err)) < 0) {
+        return rc;
+    }
+    memcpy(ref.name, wanted.name, sizeof(ref.name));
+    return replace_ref(s, &ref, err);
+}
+
 /* ---- removing ---- */
 
 /* Into tmp/, under the name of a lease: so long as we live nobody else deletes it, and once we are dead

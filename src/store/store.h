@@ -236,6 +236,11 @@ int kist_store_container_add(struct kist_store *s, const struct kist_container_r
                              struct kist_error *err) KIST_CHECKED;
 int kist_store_containers(struct kist_store *s, struct kist_container_refs *refs, struct kist_error *err) KIST_CHECKED;
 void kist_container_refs_release(struct kist_container_refs *refs);
+/* One container's, by whole id. KIST_E_NOT_FOUND. */
+int kist_store_container_ref(struct kist_store *s, const char *id, struct kist_container_ref *ref, struct kist_error *err)
+    KIST_CHECKED;
+/* Another name; the caller has seen to its grammar. KIST_E_CONFLICT: it is taken; KIST_E_NOT_FOUND: no such container. */
+int kist_store_container_rename(struct kist_store *s, const char *id, const char *name, struct kist_error *err) KIST_CHECKED;
 /* The container's directory, by whole id. KIST_E_NOT_FOUND. */
 int kist_store_container_open(struct kist_store *s, const char *id, struct port_dir **dir, struct kist_error *err)
     KIST_CHECKED;

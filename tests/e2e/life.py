@@ -39,7 +39,9 @@ def groups(container):
 
 def nothing_runs(t, *containers):
     """Processes, mounts and loop devices are looked at after every test; here also what the kernel does not show at once."""
-    equal(kit.list_dir("/run/kist"), [], "what is in /run/kist")
+    equal([name for name in kit.list_dir("/run/kist") if not name.startswith("events") and name != "logs"], [], "what is in /run/kist")
+    kept = t.kist("ps", "-aq", "--no-trunc").out.split()
+    equal([name for name in kit.list_dir("/run/kist/logs") if name not in kept], [], "the logs of removed containers")
     for container in containers:
         equal(groups(container), [], "the control groups left")
     equal(kit.loops(t.root), [], "the loop devices left")
@@ -53,8 +55,8 @@ def create_start_rm(t):
     [row] = rows(t, "-a")
     equal((row["ID"], row["Names"], row["State"], row["Status"], row["Image"]), (made, "one", "created", "Created", name), "the row")
     equal(ids(t), [], "the running containers")
-    equal(t.kist("start", "one", code=7).out, "run\n", "what the first run prints")
-    equal(t.kist("start", made[:6], code=7).out, "run\nrun\n", "what the second run prints")
+    equal(t.kist("start", "-a", "one", code=7).out, "run\n", "what the first run prints")
+    equal(t.kist("start", "-a", made[:6], code=7).out, "run\nrun\n", "what the second run prints")
     [row] = rows(t, "-a")
     equal((row["State"], row["Status"].split(" ", 2)[:2]), ("exited", ["Exited", "(7)"]), "the row")
     details = t.kist("inspect", "one").json()[0]
@@ -92,7 +94,7 @@ def listing(t):
     with open(f"/proc/{details['State']['Pid']}/cmdline") as f:
         contains(f.read(), "trap", "the command of State.Pid")
     t.fails(17, [row["ID"][:12], "running", "--force"], "rm", "up")
-    t.fails(125, "running", "start", "up")
+    t.fails(125, "running", "start", "-a", "up")
     t.kist("rm", "-f", "up", out="up")
     t.finish(child, ["run"], code=137)
     equal(ids(t, "-a"), [], "the containers left")
@@ -106,12 +108,12 @@ def stopped_container_keeps_its_image(t):
     t.fails(17, ["'user'", "kist rm user"], "rmi", name)
     image_id = t.kist("images", "-q").out.strip()
     t.fails(17, "'user'", "rmi", "--force", image_id)
-    t.kist("start", "user", out="hello")
+    t.kist("start", "-a", "user", out="hello")
     alias = shared.registry().host + "/box:other"
     shared.registry().push(images.path("busybox") + ":latest", "box:other")
     t.kist("pull", "-q", alias)
     t.kist("rmi", name, out="Untagged")
-    t.kist("start", "user", out="hello")
+    t.kist("start", "-a", "user", out="hello")
     t.kist("rm", "user")
     t.kist("rmi", alias, out="Deleted")
     equal((t.images(), t.layers(), t.blobs()), ([], {}, set()), "what is left")

@@ -55,12 +55,12 @@ TEST(tells_a_process_from_its_successor)
     other = child;
     other.start++;
     CHECK(!port_process_alive(&other));
-    CHECK_OK(port_process_kill(&other, &err), err);
+    CHECK_OK(port_process_signal(&other, SIGKILL, &err), err);
     CHECK(port_process_alive(&child)); /* another one's number is no reason to kill it */
-    CHECK_OK(port_process_kill(&child, &err), err);
+    CHECK_OK(port_process_signal(&child, SIGKILL, &err), err);
     CHECK_INT(waitpid(pid, NULL, 0), pid);
     CHECK(!port_process_alive(&child));
-    CHECK_OK(port_process_kill(&child, &err), err);
+    CHECK_OK(port_process_signal(&child, SIGKILL, &err), err);
     CHECK_INT(port_process_get(&child, pid, &err), KIST_E_NOT_FOUND);
     CHECK_INT(port_process_get(&child, 0, &err), KIST_E_NOT_FOUND);
 }

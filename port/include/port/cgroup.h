@@ -27,4 +27,8 @@ struct port_cgroup_spec {
  * a process is still in it. */
 int port_cgroup_remove(const char *name, struct kist_error *err) KIST_CHECKED;
 
+/* Stops or thaws all that runs in the group of that name, and returns once it is so. KIST_E_UNSUPPORTED: this kernel has
+ * neither cgroup v2's freezer (5.2) nor v1's. */
+int port_cgroup_freeze(const char *name, bool freeze, struct kist_error *err) KIST_CHECKED;
+
 #endif

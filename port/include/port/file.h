@@ -73,6 +73,8 @@ int port_file_open(struct port_file **out, struct port_dir *dir, const char *nam
 /* For reading and writing, made when missing. */
 int port_file_open_rw(struct port_file **out, struct port_dir *dir, const char *name, struct kist_error *err)
     KIST_CHECKED;
+/* A descriptor of a plain file that another process opened, for reading and writing; f owns it. name is for messages. */
+int port_file_adopt(struct port_file **out, int fd, const char *name, struct kist_error *err) KIST_CHECKED;
 /* At the end of the file: past the last byte there was at opening or that was written through f. */
 int port_file_append(struct port_file *f, const void *data, size_t len, struct kist_error *err) KIST_CHECKED;
 int port_file_write_at(struct port_file *f, uint64_t offset, const void *data, size_t len, struct kist_error *err)

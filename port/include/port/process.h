@@ -15,8 +15,8 @@ struct port_process {
 int port_process_get(struct port_process *p, int pid, struct kist_error *err) KIST_CHECKED;
 /* It lives, and is the one p was filled for. A zombie does not live. */
 bool port_process_alive(const struct port_process *p);
-/* SIGKILL to exactly that process; no such process is success. */
-int port_process_kill(const struct port_process *p, struct kist_error *err) KIST_CHECKED;
+/* A signal to exactly that process; no such process is success. */
+int port_process_signal(const struct port_process *p, int number, struct kist_error *err) KIST_CHECKED;
 
 /* "TERM", "SIGTERM", "15", "RTMIN+3" -> number of a signal; false when there is none such. */
 bool port_signal_number(const char *text, int *number) KIST_CHECKED;

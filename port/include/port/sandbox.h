@@ -5,10 +5,15 @@
 #ifndef PORT_SANDBOX_H
 #define PORT_SANDBOX_H
 
+#include <poll.h>
+
+#include "base/buf.h"
 #include "port/cgroup.h"
 #include "port/mount.h"
 #include "port/network.h"
+#include "port/process.h"
 #include "port/seccomp.h"
+#include "port/signals.h"
 
 /* What the process has of its own. */
 enum {
@@ -34,6 +39,15 @@ struct port_capabilities {
     uint64_t bounding, effective, permitted, inheritable, ambient; /* bit n: capability n */
 };
 
+/* Where the command's standard streams lead. All zero: to ours. */
+struct port_streams {
+    bool detached; /* ours are left alone: input comes from port_sandbox_input, output goes to output only */
+    /* Sees all that is written to stream 1 and 2, a terminal's as 1; NULL: nobody does, and where it is not
+     * detached data need not pass through us */
+    void (*output)(void *arg, int stream, const char *data, size_t len);
+    void *arg;
+};
+
 /* The command, and as what it runs. */
 struct port_command {
     char *const *argv; /* argv[0] without a slash is looked for along PATH of env */
@@ -56,6 +70,8 @@ struct port_command {
     bool terminal;          /* the command gets a terminal of its own, ours shows it */
     uint16_t rows, columns; /* its size at first; 0: that of ours */
     bool stdin_open;        /* it gets our standard input; else /dev/null */
+    bool survives;          /* port_enter only: it lives on when we end */
+    struct port_streams streams;
 };
 
 struct port_sandbox_spec {
@@ -83,22 +99,57 @@ struct port_sandbox_spec {
 struct port_sandbox;
 
 /*
- * Returns once the command runs. The sandbox dies with the calling process, however that ends. From here
- * until port_sandbox_free the process's signals are held for port_sandbox_wait. One thread only.
+ * Returns once the command runs. The sandbox dies with the calling process, however that ends. One thread only.
  * KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command; KIST_E_UNSUPPORTED names what the kernel lacks;
- * KIST_E_INTERRUPTED: a signal asked to stop before the command ran.
+ * KIST_E_INTERRUPTED: one of signals asked to stop before the command ran.
  */
 int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec,
+                       struct port_signals *signals, struct kist_error *err) KIST_CHECKED;
+
+/* Another command in a sandbox that runs. */
+struct port_enter {
+    struct port_process target; /* the sandbox's process */
+    const char *cgroup;         /* the name of its groups */
+    const struct port_command *command;
+};
+
+/* As port_sandbox_start. KIST_E_CONFLICT: the sandbox has ended, or ends. */
+int port_sandbox_enter(struct port_sandbox **out, const struct port_enter *enter, struct port_signals *signals,
                        struct kist_error *err) KIST_CHECKED;
+
+/* A plain file as the sandbox's process sees it, appended to out. KIST_E_NOT_FOUND: it has none such. */
+int port_sandbox_read(const struct port_process *p, const char *path, struct kist_buf *out,
+                      struct kist_error *err) KIST_CHECKED;
+
 /* The process, in the caller's eyes. */
 int port_sandbox_pid(const struct port_sandbox *s);
-/*
- * Stays until it ends: passes on signals (forward), terminal and stream data, window sizes. *exit_status is 0
- * ... 255, 128 + n after signal n.
- */
-int port_sandbox_wait(struct port_sandbox *s, bool forward, int *exit_status,
+
+/* What to poll for, with whatever else the caller waits for; descriptors of -1 where there is nothing. */
+#define PORT_SANDBOX_POLL 3
+void port_sandbox_poll(const struct port_sandbox *s, struct pollfd fds[PORT_SANDBOX_POLL]);
+/* Passes on what poll says can be passed on. */
+void port_sandbox_move(struct port_sandbox *s, const struct pollfd fds[PORT_SANDBOX_POLL]);
+/* After SIGCHLD: true once it has ended and all its output was passed on. 0 ... 255, 128 + n after signal n. */
+bool port_sandbox_ended(struct port_sandbox *s, int *exit_status);
+/* Sends it a signal; one that is no more needs none. */
+void port_sandbox_signal(const struct port_sandbox *s, int number);
+/* The size of its terminal; 0: that of ours. */
+void port_sandbox_resize(const struct port_sandbox *s, unsigned rows, unsigned columns);
+/* Of a detached one: it takes no more than PORT_INPUT_MAX bytes at a time, and none while it is not ready; who has no
+ * input open is always ready, and takes none. */
+#define PORT_INPUT_MAX 4096
+bool port_sandbox_input_ready(const struct port_sandbox *s);
+void port_sandbox_input(struct port_sandbox *s, const void *data, size_t len);
+/* The end of its input; a terminal has none. */
+void port_sandbox_input_end(struct port_sandbox *s);
+
+/* All of the above in one, until it ends; forward: signals go to it. */
+int port_sandbox_wait(struct port_sandbox *s, struct port_signals *signals, bool forward, int *exit_status,
                       struct kist_error *err) KIST_CHECKED;
-/* Kills what is left, removes the control groups, puts terminal and signals back. NULL is nothing. */
+/* Kills what is left of what was started, removes its control groups, puts our terminal back. NULL is nothing. */
 void port_sandbox_free(struct port_sandbox *s);
+
+/* The signals of a terminal and of the kernel that are meant for us alone; the others can be passed on. */
+bool port_signal_is_ours(int number);
 
 #endif

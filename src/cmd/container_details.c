@@ -1,0 +1,246 @@
+/* 'inspect' of a container: Docker's shape, filled from what is known here; what has no meaning here is left out. */
+#include <string.h>
+
+#include "base/path.h"
+#include "cmd/container_view.h"
+#include "container/plan.h"
+
+/* An object in the making: once memory is short, it stays so. */
+struct maker {
+    cJSON *object;
+    bool *good;
+};
+
+static void text(struct maker m, const char *name, const char *value)
+{
+    *m.good = *m.good && cJSON_AddStringToObject(m.object, name, value ? value : "");
+}
+
+static void flag(struct maker m, const char *name, bool value)
+{
+    *m.good = *m.good && cJSON_AddBoolToObject(m.object, name, value);
+}
+
+static void number(struct maker m, const char *name, double value)
+{
+    *m.good = *m.good && cJSON_AddNumberToObject(m.object, name, value);
+}
+
+static void item(struct maker m, const char *name, cJSON *value)
+{
+    if (!value || !cJSON_AddItemToObject(m.object, name, value)) {
+        cJSON_Delete(value);
+        *m.good = false;
+    }
+}
+
+static void copy(struct maker m, const char *name, const cJSON *value)
+{
+    item(m, name, value ? cJSON_Duplicate(value, true) : cJSON_CreateNull());
+}
+
+static struct maker object(struct maker m, const char *name)
+{
+    const struct maker made = {cJSON_CreateObject(), m.good};
+
+    item(m, name, made.object);
+    return made;
+}
+
+static void time_of(struct maker m, const char *name, int64_t seconds)
+{
+    char value[KIST_STR_TIME_MAX];
+
+    text(m, name, seconds ? kist_str_rfc3339(value, seconds) : "0001-01-01T00:00:00Z");
+}
+
+static void put_state(struct maker details, const struct kist_container *c, cJSON *health)
+{
+    struct maker m = object(details, "State");
+
+    text(m, "Status", kist_container_state_name(c));
+    flag(m, "Running", kist_container_is_up(c));
+    flag(m, "Paused", c->status == KIST_CONTAINER_PAUSED);
+    flag(m, "Restarting", c->status == KIST_CONTAINER_RESTARTING);
+    flag(m, "OOMKilled", false);
+    flag(m, "Dead", false);
+    number(m, "Pid", c->pid);
+    number(m, "ExitCode", c->exit_status);
+    text(m, "Error", "");
+    time_of(m, "StartedAt", c->started);
+    time_of(m, "FinishedAt", c->finished);
+    if (health) {
+        item(m, "Health", health);
+    }
+}
+
+static void put_host(struct maker details, const struct kist_container *c, const struct kist_plan *plan, const cJSON *config)
+{
+    const char *devices = kist_plan_note(config, "kist.devices"), *init = kist_plan_note(config, "kist.init");
+    struct maker m = object(details, "HostConfig"), policy = object(m, "RestartPolicy"), log = object(m, "LogConfig"),
+                 options = object(log, "Config");
+    char size[KIST_STR_SIZE_MAX];
+    bool own_network = false;
+    const cJSON *space;
+
+    cJSON_ArrayForEach(space, kist_json_array(kist_json_object(config, "linux"), "namespaces"))
+    {
+        const char *type = kist_json_string(space, "type");
+
+        own_network = own_network || (type && strcmp(type, "network") == 0);
+    }
+    text(policy, "Name", kist_restart_name(plan->restart));
+    number(policy, "MaximumRetryCount", (double)plan->max_restarts);
+    text(log, "Type", plan->log_dir ? "local" : "none");
+    if (plan->log_dir && kist_str_format(size, sizeof(size), "%llu", (unsigned long long)plan->log_size)) {
+        text(options, "max-size", size);
+    }
+    flag(m, "AutoRemove", c->transient);
+    flag(m, "Privileged", devices && strcmp(devices, "all") == 0);
+    flag(m, "Init", init && strcmp(init, "true") == 0);
+    flag(m, "ReadonlyRootfs", kist_json_bool(kist_json_object(config, "root"), "readonly", false));
+    text(m, "NetworkMode", own_network ? "none" : "host");
+    copy(m, "MaskedPaths", kist_json_array(kist_json_object(config, "linux"), "maskedPaths"));
+    copy(m, "ReadonlyPaths", kist_json_array(kist_json_object(config, "linux"), "readonlyPaths"));
+}
+
+static void put_config(struct maker details, const struct kist_container *c, const struct kist_plan *plan, const cJSON *config)
+{
+    const cJSON *process = kist_json_object(config, "process"), *user = kist_json_object(process, "user");
+    const char *health = kist_plan_note(config, "kist.health"), *stop, *input = kist_plan_note(config, "kist.stdin");
+    struct maker m = object(details, "Config"), none;
+    uint64_t uid = 0, gid = 0;
+    char name[32];
+
+    (void)(kist_json_u64(user, "uid", &uid) && kist_json_u64(user, "gid", &gid));
+    stop = kist_plan_note(config, "org.opencontainers.image.stopSignal");
+    text(m, "Hostname", kist_json_string(config, "hostname"));
+    text(m, "User",
+         kist_str_format(name, sizeof(name), "%llu:%llu", (unsigned long long)uid, (unsigned long long)gid) ? name : "");
+    flag(m, "Tty", kist_json_bool(process, "terminal", false));
+    flag(m, "OpenStdin", input && strcmp(input, "true") == 0);
+    copy(m, "Env", kist_json_array(process, "env"));
+    copy(m, "Cmd", kist_json_array(process, "args"));
+    copy(m, "Entrypoint", NULL);
+    text(m, "Image", c->image_name);
+    text(m, "WorkingDir", kist_json_string(process, "cwd"));
+    text(m, "StopSignal", stop ? stop : "SIGTERM");
+    number(m, "StopTimeout", plan->stop_seconds);
+    if (health) {
+        item(m, "Healthcheck", cJSON_Parse(health));
+    }
+    if (c->labels) {
+        copy(m, "Labels", c->labels);
+    } else {
+        none = object(m, "Labels");
+        (void)none;
+    }
+}
+
+static bool has_option(const cJSON *mount, const char *wanted)
+{
+    const cJSON *option;
+
+    cJSON_ArrayForEach(option, kist_json_array(mount, "options"))
+    {
+        if (cJSON_IsString(option) && strcmp(option->valuestring, wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those that a user or the image asked for: binds and volumes. */
+static void put_mounts(struct maker details, const struct kist_container *c, struct kist_store *store, const cJSON *config)
+{
+    cJSON *list = cJSON_CreateArray();
+    const cJSON *mount;
+    char path[4352];
+
+    item(details, "Mounts", list);
+    cJSON_ArrayForEach(mount, kist_json_array(config, "mounts"))
+    {
+        const char *source = kist_json_string(mount, "source"), *type = kist_json_string(mount, "type");
+        const bool is_volume = source && kist_str_starts(source, "volumes/");
+        struct maker m = {NULL, details.good};
+
+        if (!source || !type || strcmp(type, "bind") != 0 || (source[0] != '/' && !is_volume)) {
+            continue;
+        }
+        m.object = cJSON_CreateObject();
+        if (!*details.good || !m.object || !cJSON_AddItemToArray(list, m.object)) {
+            cJSON_Delete(m.object);
+            *details.good = false;
+            return;
+        }
+        text(m, "Type", is_volume ? "volume" : "bind");
+        if (is_volume) {
+            text(m, "Name", kist_path_base(source));
+            source = kist_str_format(path, sizeof(path), "%s/containers/%s/%s", kist_store_root(store), c->id, source) ? path : "";
+        }
+        text(m, "Source", source);
+        copy(m, "Destination", cJSON_GetObjectItemCaseSensitive(mount, "destination"));
+        text(m, "Mode", "");
+        flag(m, "RW", !has_option(mount, "ro"));
+    }
+}
+
+static void put_all(struct maker m, const struct kist_engine *engine, const struct kist_container *c,
+                    const struct kist_plan *plan, cJSON *config, cJSON *health)
+{
+    const cJSON *args = kist_json_array(kist_json_object(config, "process"), "args");
+    char value[4352], image[KIST_DIGEST_TEXT_MAX];
+    cJSON *rest = cJSON_Duplicate(args, true);
+
+    text(m, "Id", c->id);
+    time_of(m, "Created", c->created);
+    text(m, "Path", cJSON_GetStringValue(cJSON_GetArrayItem(args, 0)));
+    cJSON_DeleteItemFromArray(rest, 0);
+    item(m, "Args", rest);
+    put_state(m, c, health);
+    text(m, "Image", kist_digest_text(image, &c->image));
+    text(m, "ImageName", c->image_name);
+    text(m, "LogPath",
+         plan->log_dir && kist_str_format(value, sizeof(value), "%s/%s/log", plan->log_dir, c->id) ? value : "");
+    text(m, "Name", kist_str_format(value, sizeof(value), "/%s", c->name) ? value : c->name);
+    number(m, "RestartCount", (double)c->restarts);
+    text(m, "Driver", "overlayfs");
+    text(m, "Platform", "linux");
+    put_host(m, c, plan, config);
+    put_mounts(m, c, engine->store, config);
+    put_config(m, c, plan, config);
+    (void)object(object(m, "NetworkSettings"), "Networks");
+    item(m, "RuntimeConfig", config);
+}
+
+int kist_container_details(const struct kist_engine *engine, const struct kist_container *c, cJSON **details,
+                           struct kist_error *err)
+{
+    cJSON *config = NULL, *health = NULL;
+    struct kist_plan plan;
+    bool good = true;
+    struct maker m = {NULL, &good};
+    int rc = kist_container_config(engine, c->id, &config, err);
+
+    *details = NULL;
+    rc = rc < 0 ? rc : kist_plan_read(&plan, config, err);
+    if (rc < 0) {
+        cJSON_Delete(config);
+        return rc;
+    }
+    rc = kist_container_health(engine, c->id, &health, err);
+    m.object = cJSON_CreateObject();
+    if (rc == 0 && m.object) {
+        put_all(m, engine, c, &plan, config, health);
+        config = health = NULL;
+    }
+    kist_plan_release(&plan);
+    cJSON_Delete(config);
+    cJSON_Delete(health);
+    if (rc < 0 || !m.object || !good) {
+        cJSON_Delete(m.object);
+        return rc < 0 ? rc : kist_error_nomem(err);
+    }
+    *details = m.object;
+    return 0;
+}

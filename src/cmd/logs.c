@@ -1,0 +1,96 @@
+/* 'logs': what a container wrote. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/containers.h"
+#include "container/logs.h"
+#include "port/clock.h"
+
+struct options {
+    bool follow, timestamps;
+    const char *tail, *since, *until;
+};
+
+struct printing {
+    bool timestamps;
+    bool open[3]; /* the stream's line goes on */
+};
+
+static bool put(FILE *out, const char *text, size_t len)
+{
+    return fwrite(text, 1, len, out) == len;
+}
+
+static int print(void *arg, const struct kist_output_record *r, struct kist_error *err)
+{
+    struct printing *p = arg;
+    FILE *out = r->stream == 2 ? stderr : stdout;
+    bool good = true;
+
+    if (p->timestamps && !p->open[r->stream]) {
+        good = put(out, r->time, KIST_OUTPUT_TIME) && put(out, " ", 1);
+    }
+    good = good && put(out, r->text, r->len) && (!r->whole || put(out, "\n", 1)) && fflush(out) == 0;
+    p->open[r->stream] = !r->whole;
+    return good ? 0 : kist_error_set(err, KIST_E_IO, "cannot write to standard output");
+}
+
+/* "2024-01-31T12:00:00Z", seconds since 1970, or how long ago: "10m". */
+static int time_of(const char *text, const char *option, int64_t *seconds, struct kist_error *err)
+{
+    uint64_t value;
+
+    if (!text || kist_str_time(text, seconds)) {
+        return 0;
+    }
+    if (kist_str_u64(text, INT64_MAX, &value)) {
+        *seconds = (int64_t)value;
+        return 0;
+    }
+    if (kist_str_duration(text, &value)) {
+        *seconds = port_clock_now() - (int64_t)(value / 1000);
+        return 0;
+    }
+    return kist_error_set(err, KIST_E_USAGE, "%s must be a time as 2024-01-31T12:00:00Z or 10m, not '%s'", option, text);
+}
+
+static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
+{
+    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
+    const struct options *o = values;
+    struct printing printing = {.timestamps = o->timestamps};
+    struct kist_logs_options wanted = {.follow = o->follow, .tail = UINT64_MAX, .since = 0, .until = INT64_MAX};
+    struct kist_engine engine = {.run = NULL};
+    const struct kist_container *c;
+    int rc = time_of(o->since, "since", &wanted.since, err);
+
+    (void)count;
+    rc = rc < 0 ? rc : time_of(o->until, "until", &wanted.until, err);
+    if (rc == 0 && o->tail && strcmp(o->tail, "all") != 0 && !kist_str_u64(o->tail, UINT64_MAX, &wanted.tail)) {
+        rc = kist_error_set(err, KIST_E_USAGE, "tail must be a number or all, not '%s'", o->tail);
+    }
+    rc = rc < 0 ? rc : kist_containers_find(app, &engine, &list, operands[0], &c, err);
+    return rc < 0 ? rc : kist_logs_read(&engine, c->id, &wanted, print, &printing, err);
+}
+
+static const struct kist_option options[] = {
+    KIST_OPT("follow", 'f', FLAG, struct options, follow, NULL, "Go on until the container ends"),
+    KIST_OPT("tail", 'n', TEXT, struct options, tail, "N", "Only the last N lines (default all)"),
+    KIST_OPT("since", 0, TEXT, struct options, since, "TIME", "Only what came after: a time, or how long ago (10m)"),
+    KIST_OPT("until", 0, TEXT, struct options, until, "TIME", "Only what came before"),
+    KIST_OPT("timestamps", 't', FLAG, struct options, timestamps, NULL, "Print when each line was written"),
+    {.name = NULL},
+};
+
+const struct kist_command kist_cmd_logs = {
+    .name = "logs",
+    .operands = "CONTAINER",
+    .summary = "Print what a container wrote",
+    .options = options,
+    .options_size = sizeof(struct options),
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};

@@ -1,0 +1,152 @@
+#include "container/process.h"
+
+#include "base/limits.h"
+#include "base/path.h"
+#include "container/bundle.h"
+#include "container/env.h"
+#include "container/user.h"
+#include "port/capability.h"
+
+/* A directory in at, and its path. */
+static int make_dir(char *path, struct port_dir *at, const char *name, struct kist_error *err)
+{
+    struct port_dir *dir;
+    int rc = port_dir_open_at(&dir, at, name, true, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    port_dir_close(dir);
+    return kist_path_join(path, KIST_MAX_PATH + 1, port_dir_path(at), name)
+               ? 0
+               : kist_error_set(err, KIST_E_FAIL, "the path '%s/%s' is too long", port_dir_path(at), name);
+}
+
+static int start(struct port_sandbox **out, const struct kist_process *p, struct kist_spec *spec,
+                 const struct kist_bundle_layers *layers, struct kist_error *err)
+{
+    char rw[KIST_MAX_PATH + 1], scratch[KIST_MAX_PATH + 1];
+    struct port_sandbox_spec *s = &spec->sandbox;
+    int rc = make_dir(rw, p->dir, "rw", err);
+
+    rc = rc < 0 ? rc : make_dir(scratch, p->held->dir, "mnt", err);
+    rc = rc < 0 ? rc : kist_bundle_sources(spec, p->dir, p->held->dir, err);
+    if (rc < 0) {
+        return rc;
+    }
+    s->root.layers = layers->v;
+    s->root.layer_count = layers->n;
+    s->root.rw = rw;
+    s->root.fresh = p->fresh;
+    s->root.transient = p->transient;
+    s->cgroup.name = p->id;
+    s->scratch = scratch;
+    s->command.streams = p->streams;
+    return port_sandbox_start(out, s, p->signals, err);
+}
+
+int kist_process_start(struct port_sandbox **out, const struct kist_process *p, const cJSON *config,
+                       const struct kist_container_fixed *fixed, struct kist_error *err)
+{
+    KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
+    struct kist_bundle_layers layers;
+    int rc = kist_spec_parse(&spec, config, err);
+
+    *out = NULL;
+    rc = rc < 0 ? rc : kist_bundle_layers_open(&layers, p->e->store, fixed, err);
+    if (rc == 0) {
+        rc = start(out, p, &spec, &layers, err);
+        kist_bundle_layers_close(&layers);
+    }
+    return rc;
+}
+
+/* ---- beside it ---- */
+
+/* Files of the container as it is now. */
+static int read_inside(void *arg, const char *path, struct kist_buf *out, struct kist_error *err)
+{
+    return port_sandbox_read(arg, path, out, err);
+}
+
+/* The user's numbers, groups, and what capabilities are left to one who is not root. */
+static int become(struct port_command *command, struct kist_user *user, const struct kist_exec *exec,
+                  const struct port_process *target, struct kist_error *err)
+{
+    struct port_capabilities *caps = &command->caps;
+    struct port_process in = *target;
+    int rc;
+
+    if (exec->privileged) {
+        caps->bounding = port_capability_bounding();
+    }
+    if (exec->user) {
+        rc = kist_user_lookup(user, exec->user, read_inside, &in, err);
+        if (rc < 0) {
+            return rc;
+        }
+        command->uid = user->uid;
+        command->gid = user->gid;
+        command->groups = user->groups;
+        command->group_count = user->group_count;
+    }
+    if (exec->user || exec->privileged) {
+        caps->effective = caps->permitted = command->uid == 0 ? caps->bounding : 0;
+        caps->inheritable = caps->ambient = 0;
+    }
+    return 0;
+}
+
+/* The container's environment, the user's home where it is another's, and what was asked for. */
+static int set_env(struct kist_strv *env, const struct port_command *command, const struct kist_user *user,
+                   const struct kist_exec *exec, struct kist_error *err)
+{
+    char home[KIST_MAX_PATH + 6];
+    int rc = 0;
+
+    for (char *const *one = command->env; rc == 0 && one && *one; one++) {
+        rc = kist_env_put(env, *one, err);
+    }
+    if (rc == 0 && exec->user && kist_str_format(home, sizeof(home), "HOME=%s", user->home)) {
+        rc = kist_env_put(env, home, err);
+    }
+    if (rc == 0 && exec->terminal && !kist_env_get(env, "TERM", 4)) {
+        rc = kist_env_put(env, "TERM=xterm", err);
+    }
+    for (size_t i = 0; rc == 0 && exec->env && i < exec->env->n; i++) {
+        rc = kist_env_put(env, exec->env->v[i], err);
+    }
+    return rc;
+}
+
+int kist_process_enter(struct port_sandbox **out, const char *id, const struct port_process *target,
+                       const cJSON *config, const struct kist_exec *exec, struct port_signals *signals,
+                       struct kist_error *err)
+{
+    KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
+    KIST_AUTO(user) struct kist_user user = {.uid = 0};
+    KIST_AUTO(strv) struct kist_strv env = {.v = NULL};
+    struct port_command *command = &spec.sandbox.command;
+    struct port_enter enter = {.target = *target, .cgroup = id, .command = command};
+    int rc = kist_spec_parse(&spec, config, err);
+
+    *out = NULL;
+    rc = rc < 0 ? rc : become(command, &user, exec, target, err);
+    rc = rc < 0 ? rc : set_env(&env, command, &user, exec, err);
+    if (rc < 0) {
+        return rc;
+    }
+    command->argv = exec->argv;
+    command->env = env.v;
+    command->cwd = exec->workdir ? exec->workdir : command->cwd;
+    command->init = false;
+    command->terminal = exec->terminal;
+    command->rows = command->columns = 0;
+    command->stdin_open = exec->input;
+    command->survives = exec->survives;
+    command->streams = exec->streams;
+    rc = port_sandbox_enter(out, &enter, signals, err);
+    return rc == KIST_E_CONFLICT
+               ? kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is not running any more", id)
+               : rc;
+}

@@ -1,0 +1,469 @@
+#include "container/supervise.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "container/output.h"
+#include "container/supervise_private.h"
+#include "port/cgroup.h"
+#include "port/channel.h"
+#include "port/clock.h"
+
+#define PAUSE_MIN_MS 100
+#define PAUSE_MAX_MS 60000
+/* A run that lasted so long was a success of sorts: the next pause is the shortest again. */
+#define LASTED_MS 10000
+
+enum { AT_SIGNALS, AT_LISTENER, AT_SANDBOX, AT_CHECK = AT_SANDBOX + PORT_SANDBOX_POLL, AT_CLIENTS = AT_CHECK + PORT_SANDBOX_POLL };
+
+static void warn(const struct kist_supervisor *s, const struct kist_error *err)
+{
+    kist_log(KIST_LOG_WARN, "container '%.12s': %s", s->in->id, err->message);
+}
+
+/* ---- what others see, and what lasts ---- */
+
+void kist_supervisor_note(struct kist_supervisor *s)
+{
+    struct kist_error err;
+
+    if (kist_rundir_write(s->in->held, &s->running, &err) < 0) {
+        warn(s, &err);
+    }
+}
+
+/* What the end of it is worth when it cannot be written: a warning, the command has run. */
+static void note_state(const struct kist_supervisor *s)
+{
+    struct kist_error err;
+
+    if (!s->in->transient && kist_container_write_state(s->in->e, s->in->dir, &s->state, &err) < 0) {
+        warn(s, &err);
+    }
+}
+
+static void on_output(void *arg, int stream, const char *data, size_t len)
+{
+    struct kist_supervisor *s = arg;
+
+    kist_output_add(s->log, stream, data, len);
+    kist_clients_output(s, stream, data, len);
+}
+
+/* ---- one run ---- */
+
+static void note_begun(struct kist_supervisor *s)
+{
+    s->state = (struct kist_container_state){.started_once = true, .started = port_clock_now()};
+    s->began = port_clock_monotonic();
+    s->kill_at = s->resume_at = 0;
+    s->again = false;
+    s->running.started = s->state.started;
+    s->running.restarting = s->running.paused = false;
+    if (port_process_get(&s->running.process, port_sandbox_pid(s->sandbox), NULL) < 0) {
+        s->running.process.pid = 0; /* gone already: nothing is left to be found */
+    }
+    kist_health_begin(s);
+    kist_supervisor_note(s);
+    note_state(s);
+    kist_event_add(s->in->e, &s->in->of, "start", NULL, NULL);
+    if (s->in->how->notify && !s->health) {
+        port_notify(s->in->how->notify, "READY=1\n");
+    }
+}
+
+static int begin(struct kist_supervisor *s, const cJSON *config, const struct kist_container_fixed *fixed,
+                 struct kist_error *err)
+{
+    const struct kist_process process = {
+        .e = s->in->e,
+        .id = s->in->id,
+        .dir = s->in->dir,
+        .held = s->in->held,
+        .transient = s->in->transient,
+        .fresh = !s->state.started_once,
+        .streams = {s->in->how->detached, s->in->how->detached || s->log ? on_output : NULL, s},
+        .signals = s->signals,
+    };
+    int rc = kist_process_start(&s->sandbox, &process, config, fixed, err);
+
+    if (rc == 0) {
+        note_begun(s);
+    }
+    return rc;
+}
+
+static int begin_again(struct kist_supervisor *s, struct kist_error *err)
+{
+    KIST_AUTO(json) cJSON *config = NULL;
+    struct kist_container_fixed fixed;
+    int rc = kist_container_read_fixed(s->in->dir, &fixed, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = kist_container_read_config(s->in->dir, &config, err);
+    rc = rc < 0 ? rc : begin(s, config, &fixed, err);
+    kist_container_fixed_release(&fixed);
+    return rc;
+}
+
+static void note_ended(struct kist_supervisor *s)
+{
+    char status[12];
+
+    kist_health_end(s);
+    port_sandbox_free(s->sandbox);
+    s->sandbox = NULL;
+    s->running.process = (struct port_process){.pid = 0};
+    s->running.paused = false;
+    s->kill_at = 0;
+    s->state.finished = port_clock_now();
+    s->state.exit_status = s->exit_status;
+    note_state(s);
+    if (kist_str_format(status, sizeof(status), "%d", s->exit_status)) {
+        kist_event_add(s->in->e, &s->in->of, "die", "exitCode", status);
+    }
+}
+
+/* ---- what is asked for ---- */
+
+int kist_supervisor_pause(struct kist_supervisor *s, bool pause, struct kist_error *err)
+{
+    int rc = s->sandbox ? port_cgroup_freeze(s->in->id, pause, err)
+                        : kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is not running", s->in->id);
+
+    if (rc == 0) {
+        s->running.paused = pause;
+        kist_supervisor_note(s);
+        kist_event_add(s->in->e, &s->in->of, pause ? "pause" : "unpause", NULL, NULL);
+    }
+    return rc;
+}
+
+void kist_supervisor_stop(struct kist_supervisor *s, int number, int seconds)
+{
+    s->stopping = true;
+    if (!s->sandbox) {
+        return;
+    }
+    seconds = seconds == -2 ? s->plan.stop_seconds : seconds;
+    port_sandbox_signal(s->sandbox, number > 0 ? number : s->plan.stop_signal);
+    s->kill_at = seconds < 0 ? 0 : port_clock_monotonic() + (uint64_t)seconds * 1000 + 1;
+    if (s->running.paused) {
+        (void)!kist_supervisor_pause(s, false, NULL);
+    }
+}
+
+static bool means_stop(int number)
+{
+    return number == SIGTERM || number == SIGINT || number == SIGQUIT;
+}
+
+static void take_signal(struct kist_supervisor *s, int number)
+{
+    const struct kist_container_start *how = s->in->how;
+
+    if (how->detached) {
+        if (means_stop(number)) {
+            kist_supervisor_stop(s, 0, -2); /* the machine goes down, most likely */
+        }
+        return;
+    }
+    if (number == SIGWINCH && s->sandbox) {
+        port_sandbox_resize(s->sandbox, 0, 0);
+    }
+    if (!how->sig_proxy || port_signal_is_ours(number)) {
+        return;
+    }
+    s->stopping = s->stopping || means_stop(number);
+    /* a terminal of its own has told it of its size */
+    if (s->sandbox && number != SIGWINCH) {
+        port_sandbox_signal(s->sandbox, number);
+    }
+}
+
+/* ---- waiting ---- */
+
+static int wait_ms(const struct kist_supervisor *s)
+{
+    const uint64_t now = port_clock_monotonic(), due[] = {s->kill_at, s->sandbox ? 0 : s->resume_at, kist_health_due(s)};
+    uint64_t next = UINT64_MAX;
+
+    for (size_t i = 0; i < KIST_COUNT(due); i++) {
+        next = due[i] > 0 ? KIST_MIN(next, due[i]) : next;
+    }
+    return next == UINT64_MAX ? -1 : next <= now ? 0 : (int)KIST_MIN(next - now, (uint64_t)INT32_MAX);
+}
+
+static size_t fill(struct kist_supervisor *s, struct pollfd *fds)
+{
+    kist_clients_tidy(s);
+    for (size_t i = 0; i < AT_CLIENTS; i++) {
+        fds[i] = (struct pollfd){.fd = -1};
+    }
+    fds[AT_SIGNALS] = (struct pollfd){.fd = port_signals_fd(s->signals), .events = POLLIN};
+    fds[AT_LISTENER] = (struct pollfd){.fd = s->listener, .events = POLLIN};
+    if (s->sandbox) {
+        port_sandbox_poll(s->sandbox, fds + AT_SANDBOX);
+    }
+    if (s->health && s->health->check) {
+        port_sandbox_poll(s->health->check, fds + AT_CHECK);
+    }
+    for (size_t i = 0; i < s->client_count; i++) {
+        fds[AT_CLIENTS + i] = (struct pollfd){.fd = s->clients[i].fd, .events = kist_clients_events(s, i)};
+    }
+    return AT_CLIENTS + s->client_count;
+}
+
+/* One turn of the loop; true when the run, or the pause between two, is over. */
+static bool turn(struct kist_supervisor *s)
+{
+    struct pollfd fds[AT_CLIENTS + KIST_CLIENTS_MAX];
+    const size_t n = fill(s, fds);
+    uint64_t now;
+
+    if (poll(fds, n, wait_ms(s)) < 0) {
+        return false; /* memory is short, or a signal */
+    }
+    if (s->sandbox) {
+        port_sandbox_move(s->sandbox, fds + AT_SANDBOX);
+    }
+    if (s->health && s->health->check) {
+        port_sandbox_move(s->health->check, fds + AT_CHECK);
+    }
+    if (fds[AT_SIGNALS].revents != 0) {
+        for (int number; (number = port_signals_next(s->signals)) != 0;) {
+            take_signal(s, number);
+        }
+        if (s->sandbox && port_sandbox_ended(s->sandbox, &s->exit_status)) {
+            return true;
+        }
+    }
+    for (size_t i = AT_CLIENTS; i < n; i++) {
+        if (fds[i].revents != 0) {
+            kist_clients_hear(s, i - AT_CLIENTS);
+        }
+    }
+    if (fds[AT_LISTENER].revents != 0) {
+        kist_clients_accept(s);
+    }
+    kist_health_tend(s);
+    now = port_clock_monotonic();
+    if (s->sandbox && s->kill_at > 0 && now >= s->kill_at) {
+        s->kill_at = 0;
+        port_sandbox_signal(s->sandbox, SIGKILL);
+    }
+    return !s->sandbox && (s->stopping || s->again || now >= s->resume_at);
+}
+
+static void watch(struct kist_supervisor *s)
+{
+    /* its end may have been told while it was being started */
+    if (s->sandbox && port_sandbox_ended(s->sandbox, &s->exit_status)) {
+        return;
+    }
+    while (!turn(s)) {
+    }
+}
+
+/* ---- again ---- */
+
+static bool comes_back(const struct kist_supervisor *s)
+{
+    if (s->again || s->stopping) {
+        return s->again;
+    }
+    switch (s->plan.restart) {
+    case KIST_RESTART_ON_FAILURE:
+        return s->exit_status != 0 && (s->plan.max_restarts == 0 || s->running.restarts < s->plan.max_restarts);
+    case KIST_RESTART_ALWAYS:
+    case KIST_RESTART_UNLESS_STOPPED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The pause, in which it may be told to stop, or to go on at once. */
+static void rest(struct kist_supervisor *s)
+{
+    const uint64_t now = port_clock_monotonic();
+
+    if (s->again) {
+        s->pause_ms = 0;
+        return;
+    }
+    s->pause_ms = s->pause_ms == 0 || now - s->began >= LASTED_MS ? PAUSE_MIN_MS : KIST_MIN(s->pause_ms * 2, (uint64_t)PAUSE_MAX_MS);
+    s->resume_at = now + s->pause_ms;
+    s->running.restarting = true;
+    kist_supervisor_note(s);
+    watch(s);
+}
+
+static void restart(struct kist_supervisor *s)
+{
+    const bool asked = s->again;
+    struct kist_error err = {.code = KIST_OK};
+    int rc;
+
+    s->running.restarts += !asked;
+    rc = begin_again(s, &err);
+    if (rc < 0) {
+        static const char prefix[] = "kist: ";
+
+        /* counts as a run that failed at once */
+        s->again = false;
+        s->exit_status = kist_error_exit_status(rc);
+        s->began = port_clock_monotonic();
+        s->state.finished = port_clock_now();
+        s->state.exit_status = s->exit_status;
+        note_state(s);
+        warn(s, &err);
+        kist_output_add(s->log, 2, prefix, sizeof(prefix) - 1);
+        kist_output_add(s->log, 2, err.message, strlen(err.message));
+        kist_output_add(s->log, 2, "\n", 1);
+    } else if (asked) {
+        kist_event_add(s->in->e, &s->in->of, "restart", NULL, NULL);
+    }
+    kist_clients_begun(s, rc, &err);
+}
+
+static void go_on(struct kist_supervisor *s)
+{
+    while (true) {
+        if (s->sandbox) {
+            watch(s);
+            note_ended(s);
+        }
+        if (!comes_back(s)) {
+            return;
+        }
+        rest(s);
+        if (s->stopping && !s->again) {
+            return;
+        }
+        restart(s);
+    }
+}
+
+/* ---- from the beginning to the end ---- */
+
+static int open_all(struct kist_supervisor *s, struct kist_error *err)
+{
+    const struct kist_supervised *in = s->in;
+    char dir[4096];
+    int rc = kist_plan_read(&s->plan, in->config, err);
+
+    rc = rc < 0 || in->transient ? rc : kist_container_read_state(in->dir, &s->state, err);
+    if (rc == 0 && (in->how->detached || !in->transient) && kist_plan_log_path(dir, sizeof(dir), in->config, in->id)) {
+        rc = kist_ring_open(&s->log, dir, KIST_OUTPUT_NAME, s->plan.log_size, false, err);
+    }
+    if (rc == 0 && s->plan.health.on) {
+        s->health = calloc(1, sizeof(*s->health));
+        rc = s->health ? 0 : kist_error_nomem(err);
+    }
+    rc = rc < 0 ? rc : port_signals_hold(&s->signals, err);
+    rc = rc < 0 ? rc : port_process_get(&s->running.supervisor, (int)getpid(), err);
+    return rc < 0 ? rc : port_channel_listen(&s->listener, in->held->dir, KIST_CONTROL_NAME, err);
+}
+
+/* One file of the ring, into the store. */
+static int keep_file(const struct kist_supervisor *s, struct port_dir *from, const char *name, struct kist_error *err)
+{
+    struct port_file *in, *out;
+    char chunk[4096];
+    uint64_t at = 0;
+    size_t got = 1;
+    int rc = port_file_open(&in, from, name, err), closed;
+
+    if (rc < 0) {
+        return rc == KIST_E_NOT_FOUND ? 0 : rc;
+    }
+    rc = port_file_create(&out, s->in->dir, "log.new", true, err);
+    if (rc == 0) {
+        while (rc == 0 && got > 0) {
+            rc = port_file_read_at(in, at, chunk, sizeof(chunk), &got, err);
+            rc = rc < 0 ? rc : port_file_append(out, chunk, got, err);
+            at += got;
+        }
+        rc = rc < 0 ? rc : port_file_sync(out, err);
+        closed = port_file_close(out, rc < 0 ? NULL : err);
+        rc = rc < 0 ? rc : closed;
+        rc = rc < 0 ? rc : port_dir_rename(s->in->dir, "log.new", s->in->dir, name, err);
+    }
+    port_file_discard(in);
+    return rc;
+}
+
+static void keep_log(const struct kist_supervisor *s)
+{
+    struct kist_error err;
+    struct port_dir *from;
+    char path[4096];
+    int rc;
+
+    if (!s->log || !s->plan.log_keep || s->exit_status == 0 || s->state.stopped || s->in->transient ||
+        !kist_path_join(path, sizeof(path), s->plan.log_dir, s->in->id)) {
+        return;
+    }
+    rc = port_dir_open(&from, path, false, &err);
+    if (rc == 0) {
+        rc = keep_file(s, from, KIST_OUTPUT_NAME ".1", &err);
+        rc = rc < 0 ? rc : keep_file(s, from, KIST_OUTPUT_NAME, &err);
+        rc = rc < 0 ? rc : port_dir_sync(s->in->dir, &err);
+        port_dir_close(from);
+    }
+    if (rc < 0) {
+        warn(s, &err);
+    }
+}
+
+static void remove_transient(const struct kist_supervisor *s)
+{
+    struct kist_error err;
+
+    if (!s->in->transient) {
+        return;
+    }
+    if (kist_store_container_remove(s->in->e->store, s->in->id, &err) < 0) {
+        kist_log(KIST_LOG_WARN, "container '%.12s' is left behind: %s", s->in->id, err.message);
+    }
+    if (s->log) {
+        kist_plan_forget_log(s->plan.log_dir, s->in->id);
+    }
+    kist_event_add(s->in->e, &s->in->of, "destroy", NULL, NULL);
+}
+
+int kist_supervise(const struct kist_supervised *in, int *exit_status, struct kist_error *err)
+{
+    struct kist_supervisor s = {.in = in, .listener = -1};
+    int rc;
+
+    s.running.root = (char *)(uintptr_t)kist_store_root(in->e->store);
+    rc = open_all(&s, err);
+    rc = rc < 0 ? rc : begin(&s, in->config, in->fixed, err);
+    if (in->begun) {
+        in->begun(in->arg, rc, err);
+    }
+    if (rc == 0) {
+        go_on(&s);
+        *exit_status = s.exit_status;
+        keep_log(&s);
+    }
+    kist_ring_close(s.log);
+    remove_transient(&s);
+    kist_clients_ended(&s);
+    kist_rundir_release(in->held, in->e, in->id, true);
+    kist_clients_close(&s); /* which says that nobody holds it any more */
+    kist_plan_release(&s.plan);
+    cJSON_Delete(s.running.health);
+    free(s.health);
+    port_signals_release(s.signals);
+    return rc;
+}
