@@ -23,7 +23,7 @@ static int check_layer(struct kist_load *l, const struct kist_load_layer *layer,
     char want[KIST_DIGEST_TEXT_MAX], got[KIST_DIGEST_TEXT_MAX];
 
     (void)kist_digest_text(want, &layer->diff_id);
-    if (!m) {
+    if (!m || m->kind == KIST_LOAD_SEEN) {
         return kist_store_has_layer(l->store, &layer->diff_id)
                    ? 0
                    : kist_error_set(err, KIST_E_NOT_FOUND, "layer '%s' is neither in the archive nor in the store", want);

@@ -94,8 +94,10 @@ static int begin_layer(struct reading *r, struct kist_error *err)
     struct kist_load *l = r->load;
 
     if (r->scan) {
+        struct kist_load_member *m;
+
         r->state = STATE_SKIP;
-        return 0;
+        return kist_load_add(l, r->name, KIST_LOAD_SEEN, NULL, 0, &m, err);
     }
     r->state = STATE_LAYER;
     return kist_intake_new(&r->intake, l->store, l->lease, &l->options->layer, r->wanted, &l->measure, err);
@@ -123,9 +125,6 @@ static int on_entry(void *arg, const struct kist_tar_entry *e, struct kist_error
     r->state = STATE_SKIP;
     r->wanted = NULL;
     r->size = e->stored;
-    if (strlen(e->name) > KIST_MAX_PATH) {
-        return kist_error_set(err, KIST_E_CORRUPT, "a member of the archive has a name of %zu bytes", strlen(e->name));
-    }
     if (!kist_path_clean(clean, sizeof(clean), e->name)) {
         return kist_error_set(err, KIST_E_CORRUPT, "'%s' leads out of the archive",
                               kist_str_printable(shown, sizeof(shown), e->name));

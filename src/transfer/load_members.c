@@ -7,22 +7,42 @@
 
 #define LINKS_MAX 8
 
-struct kist_load_member *kist_load_find(struct kist_load *l, const char *name)
+/* FNV-1a: thousands of members are told apart without a look at their names. */
+static uint32_t hash_of(const char *name)
 {
+    uint32_t hash = 2166136261U;
+
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * 16777619U;
+    }
+    return hash;
+}
+
+static struct kist_load_member *find_any(struct kist_load *l, const char *name)
+{
+    uint32_t hash = hash_of(name);
+
     for (size_t i = 0; i < l->member_count; i++) {
-        if (strcmp(l->members[i].name, name) == 0) {
+        if (l->members[i].hash == hash && strcmp(l->members[i].name, name) == 0) {
             return &l->members[i];
         }
     }
     return NULL;
 }
 
+struct kist_load_member *kist_load_find(struct kist_load *l, const char *name)
+{
+    struct kist_load_member *m = find_any(l, name);
+
+    return m && m->kind != KIST_LOAD_SEEN ? m : NULL;
+}
+
 const struct kist_load_member *kist_load_follow(struct kist_load *l, const char *name)
 {
-    const struct kist_load_member *m = kist_load_find(l, name);
+    const struct kist_load_member *m = find_any(l, name);
 
     for (int i = 0; m && m->kind == KIST_LOAD_LINK && i < LINKS_MAX; i++) {
-        m = kist_load_find(l, m->text);
+        m = find_any(l, m->text);
     }
     return m && m->kind == KIST_LOAD_LINK ? NULL : m;
 }
@@ -50,13 +70,13 @@ static int make_room(struct kist_load *l, struct kist_error *err)
 int kist_load_add(struct kist_load *l, const char *name, enum kist_load_kind kind, char *text, size_t len,
                   struct kist_load_member **member, struct kist_error *err)
 {
+    struct kist_load_member *m = find_any(l, name);
     char *copy = NULL;
-    int rc = make_room(l, err);
+    int rc = m ? 0 : make_room(l, err);
 
-    if (rc == 0 && kist_load_find(l, name)) {
+    if (m && m->kind != KIST_LOAD_SEEN) {
         rc = kist_error_set(err, KIST_E_CORRUPT, "the archive has two members '%s'", name);
-    }
-    if (rc == 0 && (!(copy = strdup(name)) || (!text && kind != KIST_LOAD_LAYER))) {
+    } else if (rc == 0 && ((!m && !(copy = strdup(name))) || (!text && (kind == KIST_LOAD_TEXT || kind == KIST_LOAD_BAD)))) {
         rc = kist_error_nomem(err);
     }
     if (rc < 0) {
@@ -64,8 +84,15 @@ int kist_load_add(struct kist_load *l, const char *name, enum kist_load_kind kin
         free(text);
         return rc;
     }
-    l->members[l->member_count] = (struct kist_load_member){.name = copy, .kind = kind, .text = text, .len = len};
-    *member = &l->members[l->member_count++];
+    if (!m) {
+        m = &l->members[l->member_count++];
+        m->name = copy;
+        m->hash = hash_of(copy);
+    }
+    m->kind = kind;
+    m->text = text;
+    m->len = len;
+    *member = m;
     return 0;
 }
 

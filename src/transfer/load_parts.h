@@ -12,12 +12,14 @@ enum kist_load_kind {
     KIST_LOAD_TEXT,  /* JSON, or may be */
     KIST_LOAD_LAYER, /* is in the store */
     KIST_LOAD_LINK,  /* another name of a member */
+    KIST_LOAD_SEEN,  /* a layer, but not taken: the archive is read for its documents */
     KIST_LOAD_BAD,   /* cannot be used: an error where an image needs it */
 };
 
 /* A member of the archive that may be needed. */
 struct kist_load_member {
     char *name; /* in the archive, clean */
+    uint32_t hash; /* of name */
     enum kist_load_kind kind;
     char *text;                /* of a text; where a link leads; what is wrong with a bad one */
     size_t len;                /* of a text */
@@ -58,9 +60,9 @@ struct kist_load {
 
 /* ---- load_members.c: what there is ---- */
 
-/* NULL where there is none of this name. Links are not followed. */
+/* NULL where there is none of this name, or it was only seen. Links are not followed. */
 struct kist_load_member *kist_load_find(struct kist_load *l, const char *name);
-/* The same, at the end of links. */
+/* The same, at the end of links, and also what was only seen. */
 const struct kist_load_member *kist_load_follow(struct kist_load *l, const char *name);
 /* Takes text (malloc) always. KIST_E_CORRUPT: the name is there already; KIST_E_UNSUPPORTED: too many. */
 int kist_load_add(struct kist_load *l, const char *name, enum kist_load_kind kind, char *text, size_t len,

@@ -156,5 +156,196 @@ def load_what_was_saved(t):
     t.fails(2, "cannot open", "load", "-i", t.path("none"))
 
 
+@test
+def update_by_stick(t):
+    """The device has the base: what it lacks fits on the stick; without the base nothing is lost and the message names it."""
+    base, more = oci.Layer.of([("base", b"base" * 3000)]), oci.Layer.of([("app", b"new\n")])
+    old, new = (oci.push(registry().host, "stick", oci.image(layers), tag) for layers, tag in (([base], "1"), ([base, more], "2")))
+    device, empty = Other(t, "device"), Other(t, "empty")
+    device.kist("pull", "-q", old)
+    t.kist("pull", "-q", new)
+    inventory = t.write("inventory", device.kist("system", "inventory").out)
+    t.kist("save", "--not-in", inventory, "-o", t.path("stick.tar"), new)
+    check(not [n for n in read_tar(open(t.path("stick.tar"), "rb").read()) if base.diff_id[7:] in n], "the stick has the base too")
+    device.kist("load", "-i", t.path("stick.tar"), out=f"Loaded image: {new}\n")
+    equal(device.kist("inspect", "--format", "{{.Id}}", new).out, t.kist("inspect", "--format", "{{.Id}}", new).out, "the image ID")
+    before = device.state()
+    for args, data in ((("-i", t.path("stick.tar")), None), ((), None)):
+        if data is None and not args:
+            with open(t.path("stick.tar"), "rb") as f:
+                data = f.read()
+        empty.fails(12, [f"image '{new}'", f"layer '{base.diff_id}' is neither in the archive nor in the store"], "load", *args,
+                    input=data)
+        equal(empty.state(), ([], [], []), "what a refused archive left")
+    equal(device.state(), before, "the device's store")
+
+
+@test
+def layers_before_documents(t):
+    """As Docker 25 writes it, from a pipe: what is kept already is not written again, and what nobody names goes away."""
+    layers = [oci.Layer.of([(f"file{i}", bytes([i]) * 5000)]) for i in range(3)]
+    image = oci.image(layers[:2])
+    config = next(data for key, data in image.blobs.items() if key == image.config_digest)
+    blob = lambda key: "blobs/sha256/" + key.split(":")[1]
+    documents = [("index.json", json.dumps({"schemaVersion": 2, "manifests": [
+                     image.descriptor(annotations={"io.containerd.image.name": "docker.io/library/late:1"})]}).encode()),
+                 ("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'), (blob(image.digest), image.data), (blob(image.config_digest), config)]
+    members = [(blob(layer.digest), layer.blob) for layer in layers]
+    last = oci.tar([*members, *documents])
+    for i in range(2):  # the second time the layers are there
+        t.kist("load", input=last, out="Loaded image: late:1\n")
+        equal(sorted(t.layers()), sorted(layer.diff_id for layer in layers[:2]), "the layers kept")
+        check_round_trips(t)
+        equal(t.transient(), [], "left in tmp/ and partial/")
+    # a file is read for its documents first, and only what they name is looked at
+    other = Other(t)
+    other.kist("load", "-i", t.write("junk.tar", oci.tar([("junk", b"\x1f\x8bjunk" * 100), *members, *documents])), out="late:1")
+    equal(len(other.state()[1]), 2, "layers kept")
+    # the oldest and the oddest names and forms
+    docker = json.dumps([{"Config": "c.json", "RepoTags": ["old:1", "old:2"], "Layers": ["a/layer.tar", "b/layer.tar"]}]).encode()
+    plain = [oci.tar([(f"file{i}", bytes([i]) * 5000)]) for i in range(2)]
+    link = {"type": b"2", "linkname": "../a/./layer.tar"}
+    same = oci.image([layers[0], layers[0]])
+    for data, config, names in (
+            ([("./a/layer.tar", plain[0]), ("b/layer.tar", oci.gzipped(plain[1]))], config, ["old:1", "old:2"]),
+            ([("b/layer.tar", b"", link), ("a/layer.tar", oci.zstd(plain[0]))], same.blobs[same.config_digest], ["old:1", "old:2"])):
+        for order in ([*data, ("c.json", config), ("manifest.json", docker)], [("manifest.json", docker), *data, ("c.json", config)]):
+            for source in ({"input": oci.tar(order)}, {"args": ("-i", t.write("o.tar", oci.tar(order)))}):
+                other = Other(t, f"docker{time.monotonic_ns()}")
+                out = other.kist("load", *source.pop("args", ()), **source).out
+                equal(out, "".join(f"Loaded image: {n}\n" for n in names), "what load prints")
+                equal([row[1] for row in other.state()[0]], [oci.digest(config)] * 2, "the image IDs")
+
+
+def hostile_archives():
+    """(what it is, its bytes, exit code, the message)."""
+    good = oci.image([oci.Layer.of([("file", b"x" * 3000)])])
+    layer, config = good.layers[0], good.blobs[good.config_digest]
+    blob = lambda key: "blobs/sha256/" + key.split(":")[1]
+    entry = good.descriptor(annotations={"io.containerd.image.name": "docker.io/library/bad:1"})
+    index = lambda entry: ("index.json", json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode())
+    documents = [index(entry), (blob(good.digest), good.data), (blob(good.config_digest), config)]
+    whole = [*documents, (blob(layer.digest), layer.blob)]
+    docker = lambda **more: ("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": ["bad:1"], "Layers": ["l.tar"],
+                                                            **more}]).encode())
+    other = oci.Layer.of([("file", b"other")])
+    lying = oci.image([oci.Layer(layer.blob, diff_id=other.diff_id)])
+    lying_members = [index(lying.descriptor()), (blob(lying.digest), lying.data),
+                     *((blob(key), data) for key, data in lying.blobs.items())]
+    huge = bytearray(oci.tar(whole))
+    at = huge.rindex(blob(layer.digest).encode())
+    huge[at + 124:at + 136] = b"\x80" + (1 << 63).to_bytes(11, "big")
+    huge[at + 148:at + 156] = b"%06o\0 " % (sum(huge[at:at + 148]) + 8 * 32 + sum(huge[at + 156:at + 512]))
+    bomb = oci.gzipped(b"\0" * (8 << 20), 9) * 16
+    return [
+        ("a name that leads out", oci.tar([("../out", b"x" * 600), *whole]), 15, "'../out' leads out of the archive"),
+        ("a name that leads out later", oci.tar([("a/../../out", b""), *whole]), 15, "leads out of the archive"),
+        ("a link where a layer was", oci.tar([*documents, (blob(layer.digest), b"", {"type": b"2", "linkname": "/etc/passwd"})]), 15,
+         ["image 'docker.io/library/bad:1'", "it is a link that leads out of the archive"]),
+        ("a link to itself", oci.tar([*documents, (blob(layer.digest), b"", {"type": b"1", "linkname": blob(layer.digest)})]), 12,
+         "is neither in the archive nor in the store"),
+        ("a layer of another digest", oci.tar([*documents, (blob(layer.digest), other.blob)]), 15, f"its diff ID is '{other.diff_id}'"),
+        ("a layer of another digest, before its document", oci.tar([(blob(layer.digest), other.blob), *documents]), 15,
+         "its di"),
+        ("a layer with another diff ID", oci.tar(lying_members), 15, f"its diff ID is '{layer.diff_id}'"),
+        ("the same behind the layer", oci.tar(lying_members[::-1]), 15, f"its diff ID is '{layer.diff_id}'"),
+        ("a config of another digest", oci.tar([documents[0], documents[1], (blob(good.config_digest), config + b" "),
+                                                (blob(layer.digest), layer.blob)]), 15, "its digest is"),
+        ("a manifest of another size", oci.tar([index({**entry, "size": 3}), *whole[1:]]), 15, "bytes, not 3"),
+        ("a config that is a layer", oci.tar([docker(Config="l.tar"), ("l.tar", oci.tar([("f", b"")]))]), 15, "it is a layer, not a document"),
+        ("a layer that is a document", oci.tar([docker(Layers=["c.json"]), ("c.json", config)]), 15, "it is a document"),
+        ("a layer that is no tar", oci.tar([docker(), ("c.json", config), ("l.tar", b"no tar" * 200)]), 15, "not a tar archive"),
+        ("a config too few", oci.tar([docker(Layers=[]), ("c.json", config)]), 15, "0 layers, its config 1 diff IDs"),
+        ("two of a name", oci.tar([*whole, whole[-1], ("x", b"y" * 600), ("x", b"y" * 600)]), 0, ""),
+        ("two documents of a name", oci.tar([("c.json", b"{}"), ("c.json", config), docker(), ("l.tar", layer.blob)]), 15,
+         "two members 'c.json'"),
+        ("no document", oci.tar([(blob(layer.digest), layer.blob)]), 12, "neither 'index.json' nor 'manifest.json'"),
+        ("no config", oci.tar([documents[0], documents[1], whole[-1]]), 12, f"the archive has no '{blob(good.config_digest)}'"),
+        ("a name that is none", oci.tar([docker(RepoTags=["Bad:1"]), ("c.json", config), ("l.tar", layer.blob)]), 15,
+         "names an image wrongly"),
+        ("an empty archive", b"", 12, "neither 'index.json' nor 'manifest.json'"),
+        ("no archive", b"hello, world\n" * 100, 15, "not a tar archive"),
+        ("an archive cut in a layer", oci.tar(whole)[:oci.tar(whole).index(layer.blob) + 40], 15, "truncated"),
+        ("an archive cut in its packing", oci.gzipped(oci.tar(whole))[:-40], 15, "gzip data is truncated"),
+        ("a size of 2^63", bytes(huge), 15, ""),
+        ("a bomb", bomb, 15, "it unpacks to more than 256 times its size"),
+        ("a bomb in a layer", oci.tar([docker(), ("c.json", config), ("l.tar", bomb)]), 15,
+         "it unpacks to more than 256 times its size"),
+        ("a document without end", oci.tar([("manifest.json", b"[" * (5 << 20))]), 15, "too large for a document"),
+        ("documents without end", oci.tar([(f"{i}.json", b"{" * (4 << 20)) for i in range(5)]), 18,
+         "documents have more than 16777216 bytes"),
+        ("members without end", oci.tar([(f"{i}", b"{}") for i in range(16500)]), 18, "more than 16384 members"),
+        ("a name without end", oci.tar([("n/" * 30000 + "x", b"x"), *whole]), 15, "its name is too long"),
+    ]
+
+
+@test
+def hostile(t):
+    """Refused with the true cause, from a file and from a pipe; what was kept before is as it was, and nothing more."""
+    t.kist("pull", "-q", SHARED["busybox"])
+    before = t.snapshot()
+    for what, data, code, message in hostile_archives():
+        for args, source in ((("-i", t.write("bad.tar", data)), {}), ((), {"input": data})):
+            try:
+                if code == 0:
+                    t.kist("load", *args, **source)
+                    t.kist("rmi", "bad:1")
+                    continue
+                t.fails(code, ["cannot load", *([message] if isinstance(message, str) else message)], "load", *args, **source)
+                equal(t.snapshot(), before, "the store")
+            except kit.Failure as failure:
+                raise kit.Failure(f"{what}, {'from a file' if args else 'from a pipe'}: {failure}") from None
+        if code == 0:
+            before = t.snapshot()
+
+
+@test
+def hostile_directory(t):
+    good = oci.image([oci.Layer.of([("file", b"x" * 3000)])])
+    folder = t.path("layout")
+    blobs = os.path.join(folder, "blobs/sha256")
+    os.makedirs(blobs)
+    for key, data in {**good.blobs, good.digest: good.data}.items():
+        with open(os.path.join(blobs, key[7:]), "wb") as f:
+            f.write(data)
+    with open(os.path.join(folder, "index.json"), "w") as f:
+        json.dump({"schemaVersion": 2, "manifests": [good.descriptor()]}, f)
+    layer = os.path.join(blobs, good.layers[0].digest[7:])
+    os.rename(layer, t.path("aside"))
+    t.fails(12, f"layer '{good.layers[0].diff_id}' is neither in the archive", "load", "-i", folder)
+    os.symlink(t.path("aside"), layer)
+    t.fails(15, "symbolic link", "load", "-i", folder)
+    os.unlink(layer)
+    os.mkfifo(layer)
+    t.fails(15, "not a plain file", "load", "-i", folder)
+    os.unlink(layer)
+    with open(layer, "wb") as f:
+        f.write(b"x" * 3000)
+    t.fails(15, "not a tar archive", "load", "-i", folder)
+    equal(Other(t, "store").state(), ([], [], []), "what was kept")
+    os.rename(t.path("aside"), layer)
+    t.kist("load", "-i", folder, out=f"Loaded image ID: {good.config_digest}\n")
+    t.fails(12, "neither 'index.json' nor 'manifest.json'", "load", "-i", os.path.join(folder, "blobs"))
+
+
+@test
+def killed_and_interrupted(t):
+    """A load that is killed or interrupted leaves nothing that the next command does not take away."""
+    t.kist("pull", "-q", SHARED["busybox"])
+    saved = archive(t, SHARED["busybox"])
+    other = Other(t)
+    other.kist("images")
+    for how, code in ((9, 137), (2, 130)):
+        child = t.start("load", env={"KIST_ROOT": other.root}, stdin=subprocess.PIPE)
+        child.stdin.write(saved[:len(saved) // 2])
+        child.stdin.flush()
+        kit.wait_until(lambda: any(n for n in kit.list_dir(os.path.join(other.root, "partial")) if not n.startswith("lease-")) or
+                       kit.list_dir(os.path.join(other.root, "layers/sha256")), "a layer on its way")
+        child.send_signal(how)
+        t.finish(child, ("load",), code=code)
+        other.kist("load", "-i", "/dev/null", code=12)
+        equal(other.state(), ([], [], []), "what is left")
+
+
 if __name__ == "__main__":
     kit.main(prepare)
