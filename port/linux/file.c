@@ -190,6 +190,11 @@ int port_file_fd(const struct port_file *f)
     return f->fd;
 }
 
+void port_file_uncache(struct port_file *f)
+{
+    (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 bool port_file_is(const struct port_file *f, struct port_dir *dir, const char *name)
 {
     struct stat mine, named;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -48,6 +49,15 @@ int port_system_get(struct port_system *s, struct kist_error *err)
     s->memory = (uint64_t)info.totalram * (info.mem_unit ? info.mem_unit : 1);
     s->aarch32 = runs_aarch32(s->machine);
     return 0;
+}
+
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_NONE 0 /* as the nice value has it */
+#define IOPRIO_IDLE (3 << 13)
+
+void port_system_polite(bool polite)
+{
+    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, polite ? IOPRIO_IDLE : IOPRIO_NONE);
 }
 
 /* For kernels before 3.17, which have no getrandom. */

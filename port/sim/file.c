@@ -278,6 +278,11 @@ int port_file_fd(const struct port_file *f)
     return -1;
 }
 
+void port_file_uncache(struct port_file *f)
+{
+    (void)f;
+}
+
 bool port_file_is(const struct port_file *f, struct port_dir *dir, const char *name)
 {
     return f->process == sim_process() && !port_sim_halted() &&

@@ -15,6 +15,11 @@ int port_system_get(struct port_system *s, struct kist_error *err)
     return 0;
 }
 
+void port_system_polite(bool polite)
+{
+    (void)polite;
+}
+
 /* SplitMix64 (Steele, Lea, Flood 2014): as random as names of files need it. */
 int port_system_random(void *bytes, size_t len, struct kist_error *err)
 {

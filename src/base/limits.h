@@ -88,6 +88,10 @@
 #ifndef KIST_MAX_LEFT_AGE
 #define KIST_MAX_LEFT_AGE (7 * 24 * 60 * 60)
 #endif
+/* Bytes of damaged files that are kept after their repair. */
+#ifndef KIST_MAX_DAMAGED
+#define KIST_MAX_DAMAGED (4U << 20)
+#endif
 /* Bytes of a configuration file or an env file. */
 #ifndef KIST_MAX_CONF
 #define KIST_MAX_CONF (256U << 10)

@@ -16,6 +16,7 @@ const struct kist_command *const kist_commands[] = {
     &kist_cmd_container_prune,
     &kist_cmd_system_prune,
     &kist_cmd_system_df,
+    &kist_cmd_check,
     &kist_cmd_images, &kist_cmd_rmi,   &kist_cmd_inspect, &kist_cmd_image_inspect, &kist_cmd_run,
     &kist_cmd_create, &kist_cmd_start,
     &kist_cmd_stop,

@@ -111,6 +111,7 @@ static int displace(struct kist_index *index, size_t holder, const struct kist_i
 
     if (rc == 0 && twin == NONE) {
         kist_index_unname(index, holder);
+        rc = kist_index_mark(index, holder, err);
     } else if (rc == 0 && (rc = kist_index_hand_over(index, &index->images.v[holder], twin, err)) == 0) {
         kist_index_remove(index, holder);
     }

@@ -6,20 +6,11 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-#define NOTE_NAME "org.opencontainers.image.ref.name"
-#define NOTE_CONFIG "kist.config"
-#define NOTE_SOURCE "kist.source"
-#define NOTE_LAYERS "kist.layers"
-#define NOTE_CREATED "kist.created"
-#define NOTE_PULLED "kist.pulled"
-#define NOTE_PINNED "kist.pinned"
-#define NOTE_PREVIOUS "kist.previous"
-#define NOTE_CLOCK "kist.clock"
-
 static void image_release(struct kist_image *image)
 {
     free(image->name);
     free(image->previous);
+    free(image->from);
     free(image->diff_ids);
 }
 
@@ -71,7 +62,7 @@ static int parse_digest(struct kist_digest *d, const cJSON *object, const char *
 /* Only names as kist writes them: whole, with every default; so that comparing texts compares references. */
 static int parse_name(struct kist_image *image, const cJSON *notes, struct kist_error *err)
 {
-    const char *text = kist_json_string(notes, NOTE_NAME);
+    const char *text = kist_json_string(notes, KIST_NOTE_NAME);
     char whole[KIST_REFERENCE_TEXT_MAX], shown[128];
     struct kist_reference ref;
 
@@ -88,11 +79,11 @@ static int parse_name(struct kist_image *image, const cJSON *notes, struct kist_
 
 static int parse_layers(struct kist_image *image, const cJSON *notes, struct kist_error *err)
 {
-    const char *text = kist_json_string(notes, NOTE_LAYERS);
+    const char *text = kist_json_string(notes, KIST_NOTE_LAYERS);
     size_t count = 1, len = 0;
 
     if (!text) {
-        return kist_error_set(err, KIST_E_CORRUPT, "'" NOTE_LAYERS "' is missing");
+        return kist_error_set(err, KIST_E_CORRUPT, "'" KIST_NOTE_LAYERS "' is missing");
     }
     if (*text == '\0') {
         return 0;
@@ -113,7 +104,7 @@ static int parse_layers(struct kist_image *image, const cJSON *notes, struct kis
         len = strcspn(p, ",");
         if (!kist_str_format(one, sizeof(one), "%.*s", (int)KIST_MIN(len, sizeof(one)), p) ||
             kist_digest_parse(&image->diff_ids[image->layer_count], one, NULL) < 0) {
-            return kist_error_set(err, KIST_E_CORRUPT, "'" NOTE_LAYERS "' holds something else than digests");
+            return kist_error_set(err, KIST_E_CORRUPT, "'" KIST_NOTE_LAYERS "' holds something else than digests");
         }
         image->layer_count++;
     }
@@ -132,11 +123,13 @@ static int parse_time(int64_t *seconds, const cJSON *notes, const char *member, 
 
 static int parse_marks(struct kist_image *image, const cJSON *notes, struct kist_error *err)
 {
-    const char *pinned = kist_json_string(notes, NOTE_PINNED), *previous = kist_json_string(notes, NOTE_PREVIOUS);
+    const char *pinned = kist_json_string(notes, KIST_NOTE_PINNED), *previous = kist_json_string(notes, KIST_NOTE_PREVIOUS);
+    const char *from = kist_json_string(notes, KIST_NOTE_FROM);
 
     image->pinned = pinned && strcmp(pinned, "true") == 0;
     image->previous = previous ? strdup(previous) : NULL;
-    return previous && !image->previous ? kist_error_nomem(err) : 0;
+    image->from = from ? strdup(from) : NULL;
+    return (previous && !image->previous) || (from && !image->from) ? kist_error_nomem(err) : 0;
 }
 
 static int parse_image(struct kist_image *image, const cJSON *item, struct kist_error *err)
@@ -157,10 +150,10 @@ static int parse_image(struct kist_image *image, const cJSON *item, struct kist_
     kist_platform_set(&image->platform, kist_json_string(platform, "os"),
                       kist_json_string(platform, "architecture"), kist_json_string(platform, "variant"));
     image->manifest.platform = image->platform;
-    if ((rc = parse_digest(&image->config, notes, NOTE_CONFIG, err)) < 0 ||
-        (rc = parse_digest(&image->source, notes, NOTE_SOURCE, err)) < 0 ||
-        (rc = parse_time(&image->created, notes, NOTE_CREATED, err)) < 0 ||
-        (rc = parse_time(&image->pulled, notes, NOTE_PULLED, err)) < 0 ||
+    if ((rc = parse_digest(&image->config, notes, KIST_NOTE_CONFIG, err)) < 0 ||
+        (rc = parse_digest(&image->source, notes, KIST_NOTE_SOURCE, err)) < 0 ||
+        (rc = parse_time(&image->created, notes, KIST_NOTE_CREATED, err)) < 0 ||
+        (rc = parse_time(&image->pulled, notes, KIST_NOTE_PULLED, err)) < 0 ||
         (rc = parse_layers(image, notes, err)) < 0 || (rc = parse_marks(image, notes, err)) < 0) {
         return rc;
     }
@@ -208,7 +201,7 @@ int kist_index_parse(struct kist_index *index, const char *text, size_t len, str
 
 int64_t kist_index_clock(const struct kist_index *index)
 {
-    const char *text = kist_json_string(kist_json_object(index->root, "annotations"), NOTE_CLOCK);
+    const char *text = kist_json_string(kist_json_object(index->root, "annotations"), KIST_NOTE_CLOCK);
     int64_t seconds;
 
     return text && kist_str_time(text, &seconds) ? seconds : 0;
@@ -226,8 +219,8 @@ int kist_index_set_clock(struct kist_index *index, int64_t now, struct kist_erro
             return kist_error_nomem(err);
         }
     }
-    cJSON_DeleteItemFromObjectCaseSensitive(notes, NOTE_CLOCK);
-    return kist_json_put_string(notes, NOTE_CLOCK, kist_str_rfc3339(text, now), err);
+    cJSON_DeleteItemFromObjectCaseSensitive(notes, KIST_NOTE_CLOCK);
+    return kist_json_put_string(notes, KIST_NOTE_CLOCK, kist_str_rfc3339(text, now), err);
 }
 
 int kist_index_print(const struct kist_index *index, struct kist_buf *out, struct kist_error *err)
@@ -275,7 +268,7 @@ static int put_layers(cJSON *notes, const struct kist_image *image, struct kist_
         rc =
             kist_buf_printf(&text, err, "%s%s", i > 0 ? "," : "", kist_digest_text(one, &image->diff_ids[i]));
     }
-    return rc < 0 ? rc : kist_json_put_string(notes, NOTE_LAYERS, kist_buf_text(&text), err);
+    return rc < 0 ? rc : kist_json_put_string(notes, KIST_NOTE_LAYERS, kist_buf_text(&text), err);
 }
 
 static int put_platform(cJSON *item, const struct kist_platform *p, struct kist_error *err)
@@ -290,17 +283,21 @@ static int put_platform(cJSON *item, const struct kist_platform *p, struct kist_
     return p->variant[0] ? kist_json_put_string(platform, "variant", p->variant, err) : 0;
 }
 
-/* pinned and previous, and nothing for what is not. */
+/* pinned, previous and from, and nothing for what is not. */
 static int put_marks(cJSON *notes, const struct kist_image *image, struct kist_error *err)
 {
     int rc = 0;
 
-    cJSON_DeleteItemFromObjectCaseSensitive(notes, NOTE_PINNED);
-    cJSON_DeleteItemFromObjectCaseSensitive(notes, NOTE_PREVIOUS);
+    cJSON_DeleteItemFromObjectCaseSensitive(notes, KIST_NOTE_PINNED);
+    cJSON_DeleteItemFromObjectCaseSensitive(notes, KIST_NOTE_PREVIOUS);
+    cJSON_DeleteItemFromObjectCaseSensitive(notes, KIST_NOTE_FROM);
     if (image->pinned) {
-        rc = kist_json_put_string(notes, NOTE_PINNED, "true", err);
+        rc = kist_json_put_string(notes, KIST_NOTE_PINNED, "true", err);
     }
-    return rc == 0 && image->previous ? kist_json_put_string(notes, NOTE_PREVIOUS, image->previous, err) : rc;
+    if (rc == 0 && image->from) {
+        rc = kist_json_put_string(notes, KIST_NOTE_FROM, image->from, err);
+    }
+    return rc == 0 && image->previous ? kist_json_put_string(notes, KIST_NOTE_PREVIOUS, image->previous, err) : rc;
 }
 
 static int put_notes(cJSON *item, const struct kist_image *image, struct kist_error *err)
@@ -309,13 +306,13 @@ static int put_notes(cJSON *item, const struct kist_image *image, struct kist_er
     int rc = kist_json_put(item, "annotations", notes, err);
 
     if (rc == 0 && image->name) {
-        rc = kist_json_put_string(notes, NOTE_NAME, image->name, err);
+        rc = kist_json_put_string(notes, KIST_NOTE_NAME, image->name, err);
     }
-    if (rc < 0 || (rc = put_digest(notes, NOTE_CONFIG, &image->config, err)) < 0 ||
-        (rc = put_digest(notes, NOTE_SOURCE, &image->source, err)) < 0 ||
+    if (rc < 0 || (rc = put_digest(notes, KIST_NOTE_CONFIG, &image->config, err)) < 0 ||
+        (rc = put_digest(notes, KIST_NOTE_SOURCE, &image->source, err)) < 0 ||
         (rc = put_layers(notes, image, err)) < 0 ||
-        (rc = put_time(notes, NOTE_CREATED, image->created, err)) < 0 ||
-        (rc = put_time(notes, NOTE_PULLED, image->pulled, err)) < 0) {
+        (rc = put_time(notes, KIST_NOTE_CREATED, image->created, err)) < 0 ||
+        (rc = put_time(notes, KIST_NOTE_PULLED, image->pulled, err)) < 0) {
         return rc;
     }
     return put_marks(notes, image, err);
@@ -341,8 +338,10 @@ static int image_copy(struct kist_image *to, const struct kist_image *from, stru
     *to = *from;
     to->name = from->name ? strdup(from->name) : NULL;
     to->previous = from->previous ? strdup(from->previous) : NULL;
+    to->from = from->from ? strdup(from->from) : NULL;
     to->diff_ids = bytes ? malloc(bytes) : NULL;
-    if ((from->name && !to->name) || (from->previous && !to->previous) || (bytes && !to->diff_ids)) {
+    if ((from->name && !to->name) || (from->previous && !to->previous) || (from->from && !to->from) ||
+        (bytes && !to->diff_ids)) {
         image_release(to);
         return kist_error_nomem(err);
     }
@@ -410,8 +409,12 @@ void kist_index_unname(struct kist_index *index, size_t i)
 {
     cJSON *item = cJSON_GetArrayItem(index->manifests, (int)i);
 
-    cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(item, "annotations"), NOTE_NAME);
-    free(index->images.v[i].name);
+    cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(item, "annotations"), KIST_NOTE_NAME);
+    if (index->images.v[i].from) {
+        free(index->images.v[i].name);
+    } else {
+        index->images.v[i].from = index->images.v[i].name;
+    }
     index->images.v[i].name = NULL;
 }
 

@@ -6,6 +6,18 @@
 #include "codec/json.h"
 #include "store/store.h"
 
+/* Annotations of an image's descriptor. */
+#define KIST_NOTE_NAME "org.opencontainers.image.ref.name"
+#define KIST_NOTE_CONFIG "kist.config"
+#define KIST_NOTE_SOURCE "kist.source"
+#define KIST_NOTE_LAYERS "kist.layers"
+#define KIST_NOTE_CREATED "kist.created"
+#define KIST_NOTE_PULLED "kist.pulled"
+#define KIST_NOTE_PINNED "kist.pinned"
+#define KIST_NOTE_PREVIOUS "kist.previous"
+#define KIST_NOTE_FROM "kist.from"
+#define KIST_NOTE_CLOCK "kist.clock" /* of the document */
+
 struct kist_index {
     cJSON *root;                   /* the whole document */
     cJSON *manifests;              /* the array in it; its item i is images.v[i] */
@@ -30,9 +42,9 @@ int kist_index_add(struct kist_index *index, const struct kist_image *image,
 /* The images i with chosen[i] are in taken from here on, which has room for them, and no longer in the index. */
 void kist_index_take(struct kist_index *index, const bool *chosen, struct kist_image_list *taken);
 void kist_index_remove(struct kist_index *index, size_t i);
-/* Image i has no name from here on. */
+/* Image i has no name from here on, but knows where it is from; it says so in the document after kist_index_mark. */
 void kist_index_unname(struct kist_index *index, size_t i);
-/* The document says of image i what its pinned and previous say now. */
+/* The document says of image i what its pinned, previous and from say now. */
 int kist_index_mark(struct kist_index *index, size_t i, struct kist_error *err) KIST_CHECKED;
 
 /* Adds those of names, which are parted by blanks and may be NULL, to what image is the previous one of; it says so in the

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "private.h"
+#include "store/check.h"
 
 #define STEP (1U << 20) /* bytes of room taken at a time */
 #define STOP_MS 200 /* how late a stop may be noticed */
@@ -15,6 +16,7 @@ struct kist_store_layer_tx {
     struct kist_store_room *journal_room;
     struct kist_store_room *room; /* what the file may take, once it is written with kist_store_layer_writer */
     uint64_t max;                 /* the caller's own limit of bytes, 0 none */
+    bool replaces;                /* a layer that is kept already */
 };
 
 static int find_layer(struct kist_store *s, const char *hex, struct kist_error *err)
@@ -100,7 +102,7 @@ static int try_begin(struct kist_store_layer_tx *tx, bool resume, bool *again, s
 {
     struct kist_store *s = tx->store;
     char journal[KIST_STORE_JOURNAL_MAX];
-    int rc = find_layer(s, tx->hex, err);
+    int rc = tx->replaces ? 0 : find_layer(s, tx->hex, err);
 
     *again = false;
     if (rc != 0) {
@@ -118,7 +120,7 @@ static int try_begin(struct kist_store_layer_tx *tx, bool resume, bool *again, s
         *again = true;
         return 0;
     }
-    rc = find_layer(s, tx->hex, err);
+    rc = tx->replaces ? 0 : find_layer(s, tx->hex, err);
     if (rc != 0) {
         unlink_partial(tx);
         return rc;
@@ -127,7 +129,7 @@ static int try_begin(struct kist_store_layer_tx *tx, bool resume, bool *again, s
                   : port_file_truncate(tx->file, 0, err);
 }
 
-static int begin(struct kist_store *s, const struct kist_digest *diff_id, bool resume,
+static int begin(struct kist_store *s, const struct kist_digest *diff_id, bool resume, bool replaces,
                  struct kist_store_layer_tx **out, struct kist_error *err)
 {
     struct kist_store_layer_tx *tx = calloc(1, sizeof(*tx));
@@ -139,6 +141,7 @@ static int begin(struct kist_store *s, const struct kist_digest *diff_id, bool r
         return kist_error_nomem(err);
     }
     tx->store = s;
+    tx->replaces = replaces;
     (void)kist_digest_hex(tx->hex, diff_id);
     while ((rc = try_begin(tx, resume, &again, err)) == 0 && again) {
         port_file_discard(tx->file);
@@ -155,13 +158,19 @@ static int begin(struct kist_store *s, const struct kist_digest *diff_id, bool r
 int kist_store_layer_begin(struct kist_store *s, const struct kist_digest *diff_id,
                            struct kist_store_layer_tx **out, struct kist_error *err)
 {
-    return begin(s, diff_id, false, out, err);
+    return begin(s, diff_id, false, false, out, err);
 }
 
 int kist_store_layer_resume(struct kist_store *s, const struct kist_digest *diff_id,
                             struct kist_store_layer_tx **out, struct kist_error *err)
 {
-    return begin(s, diff_id, true, out, err);
+    return begin(s, diff_id, true, false, out, err);
+}
+
+int kist_store_layer_replace(struct kist_store *s, const struct kist_digest *diff_id,
+                             struct kist_store_layer_tx **out, struct kist_error *err)
+{
+    return begin(s, diff_id, true, true, out, err);
 }
 
 struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx)
@@ -287,6 +296,19 @@ int kist_store_layer_begin_unnamed(struct kist_store *s, struct kist_store_layer
     return 0;
 }
 
+static int put_in_place(struct kist_store_layer_tx *tx, const char *hex, struct kist_error *err)
+{
+    KIST_AUTO(store_lock) struct port_file *lock = NULL;
+    struct kist_store *s = tx->store;
+    int rc = 0;
+
+    if (tx->replaces && ((rc = kist_store_lock(s, true, &lock, err)) < 0 ||
+                         (rc = kist_store_set_aside(s, s->layers, hex, err)) < 0)) {
+        return rc;
+    }
+    return port_dir_rename(s->partial, tx->hex, s->layers, hex, err);
+}
+
 /* From partial/ to layers/, under the name hex. */
 static int commit(struct kist_store_layer_tx *tx, const char *hex, struct kist_error *err)
 {
@@ -297,7 +319,7 @@ static int commit(struct kist_store_layer_tx *tx, const char *hex, struct kist_e
     kist_store_room_free(tx->room); /* all is written, and counts by itself */
     tx->room = NULL;
     if (rc == 0) {
-        rc = port_dir_rename(s->partial, tx->hex, s->layers, hex, err);
+        rc = put_in_place(tx, hex, err);
     }
     if (rc < 0) {
         kist_store_layer_abort(tx);

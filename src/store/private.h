@@ -57,6 +57,15 @@ int kist_store_write_locked(struct kist_store *s, struct port_dir *dir, const ch
 int kist_store_read(struct port_dir *dir, const char *name, struct kist_buf *out,
                     struct kist_error *err) KIST_CHECKED;
 
+/*
+ * index.json ends in a checksum of all that is before it (FORMAT.md). The first puts it there; the second takes it off, with
+ * KIST_E_CORRUPT where it is another, and is content where there is none; the third takes it off after it has turned over the one bit
+ * that was wrong, false where it was more than one.
+ */
+int kist_store_seal(struct kist_buf *text, struct kist_error *err) KIST_CHECKED;
+int kist_store_unseal(struct kist_buf *text, struct kist_error *err) KIST_CHECKED;
+bool kist_store_mend(struct kist_buf *text) KIST_CHECKED;
+
 int kist_store_index_load(struct kist_store *s, struct kist_index *index,
                           struct kist_error *err) KIST_CHECKED;
 /* The commit. The caller holds the lock, and loaded index under it. It notes the time, where the kernel vouches for it. */
@@ -74,6 +83,15 @@ int kist_index_put(struct kist_index *index, struct kist_image *image, enum kist
  * the lock. */
 int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len,
                         struct kist_error *err) KIST_CHECKED;
+
+/*
+ * A copy of what is damaged, and about to be overwritten, goes to damaged/ for people to look at; unless there is no room for it. At
+ * most KIST_MAX_DAMAGED bytes are kept there, the newest. None there is success. The caller holds the lock, exclusive.
+ */
+int kist_store_set_aside(struct kist_store *s, struct port_dir *dir, const char *name,
+                         struct kist_error *err) KIST_CHECKED;
+/* damaged/, made when missing; with room for bytes more in it. */
+int kist_store_damaged(struct kist_store *s, uint64_t bytes, struct port_dir **out, struct kist_error *err) KIST_CHECKED;
 
 /* 1: the layer is kept; 0: it is not. */
 int kist_store_layer_find(struct kist_store *s, const struct kist_digest *diff_id,

@@ -183,13 +183,18 @@ int kist_store_index_load(struct kist_store *s, struct kist_index *index, struct
 
     *index = (struct kist_index){.root = NULL};
     if (rc == KIST_E_NOT_FOUND) {
-        return kist_error_set(err, KIST_E_CORRUPT, "'%s/index.json' is missing", kist_store_root(s));
+        return kist_error_set(err, KIST_E_CORRUPT, "'%s/index.json' is missing (try 'kist system check --repair')",
+                              kist_store_root(s));
     }
     if (rc < 0) {
         return rc;
     }
-    rc = kist_index_parse(index, kist_buf_text(&text), text.len, err);
-    return rc == KIST_E_CORRUPT ? kist_error_wrap(err, "'%s/index.json' is damaged", kist_store_root(s)) : rc;
+    if ((rc = kist_store_unseal(&text, err)) == 0) {
+        rc = kist_index_parse(index, kist_buf_text(&text), text.len, err);
+    }
+    return rc == KIST_E_CORRUPT
+               ? kist_error_wrap(err, "'%s/index.json' is damaged (try 'kist system check --repair')", kist_store_root(s))
+               : rc;
 }
 
 int64_t kist_store_clock(struct kist_store *s)
@@ -208,6 +213,7 @@ int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct
     if (rc == 0) {
         rc = kist_index_print(index, &text, err);
     }
+    rc = rc < 0 ? rc : kist_store_seal(&text, err);
     return rc < 0 ? rc : kist_store_write_locked(s, s->root, "index.json", text.data, text.len, err);
 }
 

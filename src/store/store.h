@@ -46,6 +46,7 @@ struct kist_image {
     int64_t pulled;             /* when this store got it */
     bool pinned;                /* stays whatever is pruned: kist_store_image_pin */
     char *previous;             /* names, parted by blanks, that went from this image to another the last time; or NULL */
+    char *from;                 /* the name it was pulled under, where it has another one now, or none; else NULL */
     struct kist_digest *diff_ids;
     size_t layer_count;
     uint64_t bytes;             /* on flash: layer files and blobs */

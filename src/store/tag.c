@@ -48,6 +48,9 @@ static int tag_locked(struct kist_store *s, const char *text, const char *name, 
         if (chosen[i].name && strcmp(chosen[i].name, name) == 0) {
             continue; /* its own name */
         }
+        if (!chosen[i].from) {
+            chosen[i].from = chosen[i].name; /* no registry need know the new one */
+        }
         chosen[i].name = (char *)(uintptr_t)name;
         chosen[i].previous = NULL; /* what names went from it is its entry's to know */
         chosen[i].pulled = port_clock_now();

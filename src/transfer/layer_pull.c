@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "codec/decode.h"
+#include "store/check.h"
 
 #define CHECKPOINT_LEAST (2U << 20)  /* bytes of a layer file between two, where nothing else is wanted */
 #define CHECKPOINT_FIRST (32U << 10) /* bytes that the first one is taken to have */
@@ -262,7 +263,8 @@ int kist_layer_pull(struct kist_layer_pull *pull, struct kist_error *err)
     struct pipeline p;
     int rc;
 
-    rc = kist_store_layer_resume(pull->store, &pull->layer->diff_id, &tx, err);
+    rc = pull->replaces ? kist_store_layer_replace(pull->store, &pull->layer->diff_id, &tx, err)
+                        : kist_store_layer_resume(pull->store, &pull->layer->diff_id, &tx, err);
     if (rc == 1) {
         return 0;
     }

@@ -12,6 +12,7 @@ struct kist_layer_pull {
     const struct kist_pull_layer *layer;
     uint64_t expected;            /* bytes of the layer file, about */
     struct kist_store_room *room; /* what the pull holds for its layers; NULL: nothing */
+    bool replaces;                /* a damaged layer that is kept */
     /* Told each time compressed bytes arrived: how many. */
     void (*arrived)(void *arg, size_t len);
     void *arg;

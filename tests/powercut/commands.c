@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "powercut.h"
+#include "store/check.h"
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -277,6 +278,48 @@ static void prepare_pinned(void)
     kist_store_close(s);
 }
 
+/* ---- repairing ---- */
+
+static int run_replace(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = image_replace(s, &app_old, 2, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+/* An index that cannot be read. */
+static void prepare_lost_index(void)
+{
+    static const char text[] = "{\"schemaVersion\":2,\"manifests\":[}";
+    struct kist_error err = {.code = KIST_OK};
+    struct kist_store *s;
+    struct port_dir *dir;
+
+    prepare_old();
+    s = open_store(false);
+    must(port_dir_open(&dir, ROOT, false, &err), &err, "the root");
+    must(kist_store_write_file(s, dir, "index.json", text, strlen(text), &err), &err, "an index");
+    port_dir_close(dir);
+    kist_store_close(s);
+}
+
+static int run_rebuild(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_index_rebuild(s, err);
+        kist_store_close(s);
+    }
+    return KIST_MIN(rc, 0);
+}
+
 /* ---- containers ---- */
 
 static int add_container(struct kist_store *s, const char *id, const char *name, bool ephemeral,
@@ -442,6 +485,8 @@ const struct command commands[] = {
     {.group = "prune", .name = "prune of all images", .prepare = prepare_pinned, .run = run_prune_all},
     {.group = "prune", .name = "pin", .prepare = prepare_tagged, .run = run_pin},
     {.group = "prune", .name = "unpin", .prepare = prepare_pinned, .run = run_unpin},
+    {.group = "repair", .name = "replace a layer and a config", .prepare = prepare_old, .run = run_replace},
+    {.group = "repair", .name = "make the index anew", .prepare = prepare_lost_index, .run = run_rebuild},
     {.group = "container",
      .name = "container add",
      .prepare = prepare_container,

@@ -183,7 +183,8 @@ static void kill_everywhere(struct drive *d)
         port_sim_load(moment);
         port_sim_free(moment);
         rc = tidy(&ignored, &err);
-        if (rc < 0 && !(rc == KIST_E_NOT_FOUND && d->command->makes_store)) {
+        if (rc < 0 && !(rc == KIST_E_NOT_FOUND && d->command->makes_store) &&
+            !(rc == KIST_E_CORRUPT && strstr(kist_buf_text(&d->before), JUDGE_DAMAGED))) {
             fail(d, "killed at operation %" PRIu64 ": cannot be swept: %s", n, err.message);
         }
         cut_power(d, false, "cut after another swept, one killed at operation", n);

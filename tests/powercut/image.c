@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "layer/layer.h"
 #include "powercut.h"
+#include "store/check.h"
 
 #define LAYERS 8
 #define CHUNK 4096 /* bytes that arrive at a time */
@@ -286,8 +287,10 @@ static int pull(struct kist_store *s, const struct test_image *image, unsigned n
         return rc;
     }
     kist_digest_of(&id, config.data, config.len);
-    rc = kist_buf_printf(&manifest, err, "{\"schemaVersion\":2,\"config\":{\"digest\":\"%s\"},\"layers\":[]}",
-                         kist_digest_text(text, &id));
+    rc = kist_buf_printf(&manifest, err,
+                         "{\"schemaVersion\":2,\"mediaType\":\"" KIST_MEDIA_OCI_MANIFEST "\",\"config\":{\"mediaType\":"
+                         "\"application/vnd.oci.image.config.v1+json\",\"size\":%zu,\"digest\":\"%s\"},\"layers\":[]}",
+                         config.len, kist_digest_text(text, &id));
     if (rc < 0) {
         return rc;
     }
@@ -305,4 +308,26 @@ int image_pull_beside(struct kist_store *s, const struct test_image *image, unsi
                       struct kist_error *err)
 {
     return pull(s, image, layer, BESIDE, err);
+}
+
+int image_replace(struct kist_store *s, const struct test_image *image, unsigned layer, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf config = KIST_BUF_INIT(1U << 16);
+    struct kist_store_layer_tx *tx;
+    struct kist_digest id;
+    int rc = kist_store_layer_replace(s, diff_id_of(layer), &tx, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if ((rc = port_file_truncate(kist_store_layer_file(tx), 0, err)) < 0 ||
+        (rc = write_layer(tx, layer, NO_TROUBLE, err)) < 0) {
+        kist_store_layer_abort(tx);
+        return rc;
+    }
+    if ((rc = kist_store_layer_commit(tx, err)) < 0 || (rc = write_config(&config, image, err)) < 0) {
+        return rc;
+    }
+    kist_digest_of(&id, config.data, config.len);
+    return kist_store_blob_replace(s, &id, config.data, config.len, err);
 }

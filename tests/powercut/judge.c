@@ -133,6 +133,9 @@ static int judge_images(struct kist_store *s, struct kist_buf *state, struct kis
     char id[KIST_DIGEST_TEXT_MAX], manifest[KIST_DIGEST_TEXT_MAX], line[1024];
     int rc = kist_store_images(s, &list, err);
 
+    if (rc == KIST_E_CORRUPT && strstr(err->message, "index.json' is damaged")) {
+        return kist_buf_puts(state, JUDGE_DAMAGED, err); /* no other state is like this one */
+    }
     for (size_t i = 0; i < list.n && rc == 0; i++) {
         const struct kist_image *image = &list.v[i];
 
@@ -194,6 +197,7 @@ int judge(struct kist_buf *state, struct kist_error *err)
 int tidy(uint64_t *fingerprint, struct kist_error *err)
 {
     struct kist_store_lease *lease;
+    struct port_dir *root;
     struct kist_store *s;
     int rc = kist_store_open(&s, ROOT, false, err);
 
@@ -203,6 +207,11 @@ int tidy(uint64_t *fingerprint, struct kist_error *err)
             kist_store_lease_end(lease);
         }
         kist_store_close(s);
+    }
+    /* what was set aside is nobody's, and only kept where there is room */
+    if (rc == 0 && (rc = port_dir_open(&root, ROOT, false, err)) == 0) {
+        rc = port_dir_remove_tree(root, "damaged", err);
+        port_dir_close(root);
     }
     *fingerprint = port_sim_fingerprint(ROOT);
     return rc;

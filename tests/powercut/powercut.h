@@ -48,6 +48,9 @@ int image_pull(struct kist_store *s, const struct test_image *image, unsigned fa
 int image_pull_beside(struct kist_store *s, const struct test_image *image, unsigned layer,
                       struct kist_error *err);
 
+/* What a repair does, but for the network: a layer and the config are put there anew. */
+int image_replace(struct kist_store *s, const struct test_image *image, unsigned layer, struct kist_error *err);
+
 /* ---- judge.c ---- */
 
 /*
@@ -56,6 +59,7 @@ int image_pull_beside(struct kist_store *s, const struct test_image *image, unsi
  * with what is wrong.
  */
 #define JUDGE_EMPTY "a store\n" /* what it says of one with nothing in it */
+#define JUDGE_DAMAGED "its index is damaged\n" /* of one that a command is to repair: nothing else is judged */
 int judge(struct kist_buf *state, struct kist_error *err) KIST_CHECKED;
 /* Has the store sweep all that is garbage, then takes the disk's fingerprint. */
 int tidy(uint64_t *fingerprint, struct kist_error *err) KIST_CHECKED;

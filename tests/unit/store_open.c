@@ -153,7 +153,7 @@ TEST(damaged_index_is_left_alone)
     fixture_put(&f, "partial/lease-0123456789abcdef", "");
     fixture_reopen(&f);
     CHECK_INT(kist_store_images(f.store, &list, &f.err), KIST_E_CORRUPT);
-    CHECK(strstr(f.err.message, "index.json' is damaged: ") != NULL);
+    CHECK(strstr(f.err.message, "index.json' is damaged (try 'kist system check --repair'): ") != NULL);
     CHECK_INT(fixture_add(&f, &image, &change), KIST_E_CORRUPT);
     CHECK_INT(kist_store_image_remove(f.store, "a", true, &removed, &f.err), KIST_E_CORRUPT);
     kist_store_removed_release(&removed);

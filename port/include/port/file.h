@@ -92,6 +92,8 @@ int port_file_close(struct port_file *f, struct kist_error *err) KIST_CHECKED;
 void port_file_discard(struct port_file *f);
 /* The descriptor below it, owned by f, for mounts and file sharing; -1 where there is none (sim). */
 int port_file_fd(const struct port_file *f);
+/* What memory holds of it is given back, so that what is read next comes from the medium, and reading much drives nothing else out. */
+void port_file_uncache(struct port_file *f);
 /* Whether name in dir still is this very file: not unlinked, renamed away or replaced since it was opened. */
 bool port_file_is(const struct port_file *f, struct port_dir *dir, const char *name);
 

@@ -16,6 +16,8 @@ struct port_system {
 };
 
 int port_system_get(struct port_system *s, struct kist_error *err) KIST_CHECKED;
+/* While polite, this thread gets at the disk only when nobody else wants to. It must hold no lock that others wait for then. */
+void port_system_polite(bool polite);
 int port_system_random(void *bytes, size_t len, struct kist_error *err) KIST_CHECKED;
 
 #endif
