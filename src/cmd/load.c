@@ -1,9 +1,8 @@
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "cmd/input.h"
 #include "cmd/pulling.h"
 #include "transfer/load.h"
 
@@ -40,19 +39,6 @@ static void image_done(void *arg, const char *name, const struct kist_digest *id
     }
 }
 
-static int read_stream(void *arg, void *data, size_t size, size_t *got, struct kist_error *err)
-{
-    errno = 0;
-    *got = fread(data, 1, size, arg);
-    if (*got == 0 && ferror((FILE *)arg)) {
-        int saved = errno;
-
-        return kist_app_stopped(NULL) ? kist_error_set(err, KIST_E_INTERRUPTED, "interrupted")
-                                      : kist_error_sys(err, KIST_E_IO, saved, "cannot read the archive");
-    }
-    return 0;
-}
-
 static int rewind_stream(void *arg, struct kist_error *err)
 {
     return fseeko(arg, 0, SEEK_SET) == 0 ? 0 : kist_error_sys(err, KIST_E_IO, errno, "cannot read the archive again");
@@ -68,7 +54,7 @@ static bool is_plain(FILE *f)
 
 static int load_stream(struct kist_store *store, FILE *f, const struct kist_load_options *o, struct kist_error *err)
 {
-    struct kist_load_source source = {.read = read_stream, .rewind = is_plain(f) ? rewind_stream : NULL, .arg = f};
+    struct kist_load_source source = {.read = kist_input_read, .rewind = is_plain(f) ? rewind_stream : NULL, .arg = f};
 
     return kist_load(store, &source, o, err);
 }
@@ -79,20 +65,15 @@ static int load(struct kist_store *store, const char *input, const struct kist_l
     FILE *f;
     int rc;
 
-    if (!input || strcmp(input, "-") == 0) {
-        return isatty(STDIN_FILENO)
-                   ? kist_error_set(err, KIST_E_USAGE, "no archive is read from a terminal (try -i FILE)")
-                   : load_stream(store, stdin, o, err);
-    }
-    if (stat(input, &st) == 0 && S_ISDIR(st.st_mode)) {
+    if (input && stat(input, &st) == 0 && S_ISDIR(st.st_mode)) {
         return kist_load_directory(store, input, o, err);
     }
-    f = fopen(input, "rb");
-    if (!f) {
-        return kist_error_sys(err, KIST_E_USAGE, errno, "cannot open '%s'", input);
+    rc = kist_input_open(&f, input, err);
+    if (rc < 0) {
+        return rc;
     }
     rc = load_stream(store, f, o, err);
-    (void)fclose(f);
+    kist_input_close(f);
     return rc;
 }
 

@@ -1,32 +1,14 @@
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/pulling.h"
-#include "port/clock.h"
+#include "cmd/times.h"
 
 struct options {
     const char *platform, *progress;
     bool quiet, json;
 };
-
-/* When all is said to have happened: the build's SOURCE_DATE_EPOCH (reproducible-builds.org), else now. */
-static int take_time(int64_t *time, struct kist_error *err)
-{
-    const char *text = getenv("SOURCE_DATE_EPOCH");
-    uint64_t seconds;
-
-    *time = port_clock_now();
-    if (!text || text[0] == '\0') {
-        return 0;
-    }
-    if (!kist_str_u64(text, INT32_MAX, &seconds)) {
-        return kist_error_set(err, KIST_E_USAGE, "SOURCE_DATE_EPOCH is '%s', no number of seconds since 1970", text);
-    }
-    *time = (int64_t)seconds;
-    return 0;
-}
 
 static void print_image(const struct options *o, const struct kist_pull_plan *p)
 {
@@ -55,7 +37,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
         rc = kist_error_set(err, KIST_E_USAGE, "a store for another machine is not kept at '%s' (say --root DIR)",
                             defaults.root);
     } else {
-        rc = take_time(&time, err);
+        rc = kist_times_build(&time, err);
     }
     kist_settings_release(&defaults);
     if (rc < 0 || (rc = kist_app_store(app, true, &store, err)) < 0) {

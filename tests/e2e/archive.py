@@ -5,6 +5,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 import tarfile
 import time
 
@@ -345,6 +346,50 @@ def killed_and_interrupted(t):
         t.finish(child, ("load",), code=code)
         other.kist("load", "-i", "/dev/null", code=12)
         equal(other.state(), ([], [], []), "what is left")
+
+
+# ---- importing ------------------------------------------------------------------------------------------------------
+
+
+@test
+def imported(t):
+    """A tar becomes an image, from a file, a pipe and a URL, packed or not; the same input makes the same image."""
+    data = oci.tar([("bin", None), ("bin/busybox", open("/bin/busybox", "rb").read(), {"mode": 0o755}), ("tmp/x", b"x")])
+    path = t.write("root.tar", data)
+    changes = ["--change", 'CMD ["/bin/busybox","echo","hi"]', "-c", "ENV A=1 B='two words'", "-c", "ENV A 3", "-c", "label a=b",
+               "-c", "EXPOSE 80 53/udp", "-c", "WORKDIR /srv", "-c", "WORKDIR app", "-c", "USER 1000", "-c", "VOLUME [\"/data\"]",
+               "-c", "STOPSIGNAL SIGINT", "-c", "ONBUILD RUN x"]
+    r = t.kist("import", *changes, "-m", "by hand", path, "imported:1", env={"SOURCE_DATE_EPOCH": "1700000000"})
+    image, = t.kist("image", "inspect", "imported:1").json()
+    equal(r.out.strip(), image["Id"], "the ID that import prints")
+    with open(os.path.join(t.root, "blobs/sha256", image["Id"][7:])) as f:
+        config = json.load(f)
+    equal(config["config"], {"Cmd": ["/bin/busybox", "echo", "hi"], "Env": ["B=two words", "A=3"], "Labels": {"a": "b"},
+                             "ExposedPorts": {"80/tcp": {}, "53/udp": {}}, "WorkingDir": "/srv/app", "User": "1000",
+                             "Volumes": {"/data": {}}, "StopSignal": "SIGINT", "OnBuild": ["RUN x"]}, "the configuration")
+    equal((config["created"], config["history"]), ("2023-11-14T22:13:20Z", [{"created": "2023-11-14T22:13:20Z", "comment": "by hand"}]),
+          "created, history")
+    equal(config["rootfs"], {"type": "layers", "diff_ids": [oci.digest(data)]}, "the layers")
+    equal(config["architecture"], "amd64", "architecture") if os.uname().machine == "x86_64" else None
+    check_round_trips(t)
+    again = ("import", *changes, "-m", "by hand")
+    for source, more in ((t.write("root.gz", oci.gzipped(data)), {}), ("-", {"input": oci.zstd(data)})):
+        equal(t.kist(*again, source, "imported:2", env={"SOURCE_DATE_EPOCH": "1700000000"}, **more).out, r.out, "the ID")
+    equal(len(t.layers()), 1, "layers kept")
+    server = t.server(kit.Process([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", t.dir, "18080"],
+                                  "127.0.0.1", 18080, t.path("http.log")))
+    t.kist("import", f"http://{server.host}/root.gz", "imported:url", "--platform", "linux/arm/v7")
+    equal(len(t.layers()), 1, "layers kept")
+    t.fails(12, f"'{server.host}' answered 404", "import", f"http://{server.host}/none")
+    t.fails(10, "127.0.0.1:1", "import", "http://127.0.0.1:1/none")
+    equal(t.kist("run", "--rm", "imported:1", "/bin/busybox", "id", "-u").out, "1000\n", "the user")
+    before = t.snapshot()
+    for args, code, message in (((path, "Bad:1"), 2, "lower"), ((t.path("none"),), 2, "cannot open"), (("-c", "RUN x", path), 2, "is no change"),
+                                (("-c", "ENV =1", path), 2, "it wants NAME=VALUE"), (("-c", "CMD", path), 2, "it wants an argument"),
+                                (("-c", "ENV a='b", path), 2, "a quote is not closed"),
+                                ((t.write("cut.tar", data[:5000]),), 15, "truncated"), ((t.write("bad", b"no tar" * 999),), 15, "not a tar archive")):
+        t.fails(code, ["cannot import", message], "import", *args)
+        equal(t.snapshot(), before, "the store after a failed import")
 
 
 if __name__ == "__main__":
