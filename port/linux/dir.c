@@ -237,6 +237,17 @@ int port_dir_unlink(struct port_dir *dir, const char *name, struct kist_error *e
     return 0;
 }
 
+int port_dir_chmod(struct port_dir *dir, const char *name, unsigned mode, struct kist_error *err)
+{
+    struct stat s;
+
+    if (!port_name_ok(name) || fstatat(dir->fd, name, &s, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(s.st_mode) ||
+        fchmodat(dir->fd, name, (mode_t)mode, 0) < 0) {
+        return port_error(err, errno, "set the mode of", dir->path, name);
+    }
+    return 0;
+}
+
 int port_dir_touch(struct port_dir *dir, const char *name, struct kist_error *err)
 {
     if (!port_name_ok(name) || utimensat(dir->fd, name, NULL, AT_SYMLINK_NOFOLLOW) < 0) {

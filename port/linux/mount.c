@@ -144,10 +144,12 @@ static int bind_host(const struct port_mount *m, int root, struct kist_error *er
                               m->target);
     }
     if ((m->flags & PORT_MOUNT_COPY) != 0 && is_directory(source)) {
-        rc = port_copy_fill(target, source, err);
+        rc = port_copy_fill(target, m, err);
         if (rc < 0) {
             return kist_error_wrap(err, "cannot fill volume '%s'", m->target);
         }
+    } else if (is_directory(source)) {
+        port_copy_keep(m->source);
     }
     bind.target = target;
     return port_mount_bind(root, &bind, err);

@@ -67,9 +67,12 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
 /* Child: hides the masked, locks the read-only paths. */
 int port_mount_protect(const struct port_sandbox_spec *spec, int root, struct kist_error *err) KIST_CHECKED;
 /*
- * Child: where directory to is empty it becomes a copy of directory from. O_PATH descriptors will do. copy.c
+ * Child: where m's source is empty, or was being filled by one who died, it becomes a copy of directory from, for which an
+ * O_PATH descriptor will do. copy.c
  */
-int port_copy_fill(int from, int to, struct kist_error *err) KIST_CHECKED;
+int port_copy_fill(int from, const struct port_mount *m, struct kist_error *err) KIST_CHECKED;
+/* Child: what is at path is used as it is: no port_copy_fill takes it for half-filled from now on. */
+void port_copy_keep(const char *path);
 /* Owner, mode, xattrs (overlayfs's own apart) and times of from, which are st. -1 and errno. */
 struct stat;
 int port_copy_looks(int from, int to, const struct stat *st);

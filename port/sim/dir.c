@@ -312,6 +312,16 @@ int port_dir_remove_tree(struct port_dir *dir, const char *name, struct kist_err
     return node == SIM_NONE ? 0 : remove_below(dir->node, name, node, &place, err);
 }
 
+/* Modes are not kept here. */
+int port_dir_chmod(struct port_dir *dir, const char *name, unsigned mode, struct kist_error *err)
+{
+    struct sim_place place = place_of(dir, "set the mode of", name);
+    int rc = sim_enter(&place, SIM_READS, err);
+
+    (void)mode;
+    return rc == 0 && sim_find(&sim_disk.now, dir->node, name) == SIM_NONE ? sim_error(err, ENOENT, &place) : rc;
+}
+
 static int set_time(struct port_dir *dir, const char *name, int64_t mtime, struct kist_error *err)
 {
     struct sim_place place = place_of(dir, "touch", name);

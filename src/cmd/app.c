@@ -123,7 +123,8 @@ static int find_command(char **words, int count, struct called *c, struct kist_e
     if (find(words[0], c)) {
         return 0;
     }
-    if (strcmp(words[0], "image") == 0 || strcmp(words[0], "container") == 0 || strcmp(words[0], "system") == 0) {
+    if (strcmp(words[0], "image") == 0 || strcmp(words[0], "container") == 0 || strcmp(words[0], "system") == 0 ||
+        strcmp(words[0], "volume") == 0) {
         return kist_error_set(err, KIST_E_USAGE, "'kist %s' needs one of its commands (try 'kist --help')", words[0]);
     }
     return unknown_command(words[0], err);

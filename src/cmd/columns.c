@@ -7,6 +7,7 @@
 
 #define MAX_COLUMNS 16
 #define MAX_LINE (1U << 20)
+#define MAX_TEXT (16U << 20)
 
 static const char *cell(const cJSON *row, const struct kist_column *column)
 {
@@ -86,6 +87,29 @@ int kist_rows_print(const struct kist_rows_options *o, const struct kist_column 
         if (rc < 0) {
             break;
         }
+    }
+    return rc;
+}
+
+int kist_details_print(const cJSON *all, const char *format, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(MAX_TEXT);
+    const cJSON *one;
+    int rc = 0;
+
+    if (!format) {
+        rc = kist_json_print(all, true, &text, err);
+    }
+    cJSON_ArrayForEach(one, all) {
+        if (rc == 0 && format) {
+            rc = kist_template_print(format, one, &text, err);
+        }
+        if (rc == 0 && format) {
+            rc = kist_buf_puts(&text, "\n", err);
+        }
+    }
+    if (rc == 0) {
+        (void)printf("%s%s", kist_buf_text(&text), format ? "" : "\n");
     }
     return rc;
 }

@@ -24,5 +24,7 @@ struct kist_rows_options {
 
 int kist_rows_print(const struct kist_rows_options *o, const struct kist_column *columns, size_t count, const cJSON *rows,
                     struct kist_error *err) KIST_CHECKED;
+/* What an inspect command prints: the array all, indented, or with format a line for each of it. */
+int kist_details_print(const cJSON *all, const char *format, struct kist_error *err) KIST_CHECKED;
 
 #endif

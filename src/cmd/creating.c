@@ -170,11 +170,11 @@ static int complete_options(const struct kist_app *app, const struct kist_creati
     return rc;
 }
 
-static int generate(const struct chosen *c, const struct kist_run_options *spec, const char *id, cJSON **config,
-                    struct kist_error *err)
+static int generate(const struct chosen *c, const struct kist_run_options *spec, const char *id, bool transient,
+                    cJSON **config, struct kist_error *err)
 {
     struct kist_image_layers layers = {.v = c->layers, .n = c->layer_count};
-    struct kist_spec_context context = {.id = id, .read_file = kist_image_file_reader, .read_file_arg = &layers};
+    struct kist_spec_context context = {.id = id, .transient = transient, .read_file = kist_image_file_reader, .read_file_arg = &layers};
     struct port_system system;
     int rc = port_system_get(&system, err);
 
@@ -210,7 +210,7 @@ int kist_creating(struct kist_app *app, const struct kist_creating_options *o, c
         rc = kist_container_id_make(id, err);
     }
     if (rc == 0) {
-        rc = generate(&c, &spec, id, &config, err);
+        rc = generate(&c, &spec, id, o->transient, &config, err);
     }
     close_layers(&c); /* the container may run for years: none of this is needed any more */
     if (rc == 0) {

@@ -1,13 +1,9 @@
 /* 'inspect' of containers and images, and 'image inspect' of images alone. */
-#include <stdio.h>
-
 #include "cmd/cmd.h"
+#include "cmd/columns.h"
 #include "cmd/container_view.h"
 #include "cmd/image_view.h"
-#include "cmd/template.h"
 #include "container/container.h"
-
-#define MAX_TEXT (16U << 20)
 
 struct options {
     const char *format;
@@ -60,29 +56,6 @@ static int details_of(const struct kept *k, const char *text, cJSON **details, s
     return rc == 0 ? kist_image_details(k->store, &k->images, image, details, err) : rc;
 }
 
-static int print(const cJSON *all, const char *format, struct kist_error *err)
-{
-    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(MAX_TEXT);
-    const cJSON *one;
-    int rc = 0;
-
-    if (!format) {
-        rc = kist_json_print(all, true, &text, err);
-    }
-    cJSON_ArrayForEach(one, all) {
-        if (rc == 0 && format) {
-            rc = kist_template_print(format, one, &text, err);
-        }
-        if (rc == 0 && format) {
-            rc = kist_buf_puts(&text, "\n", err);
-        }
-    }
-    if (rc == 0) {
-        (void)printf("%s%s", kist_buf_text(&text), format ? "" : "\n");
-    }
-    return rc;
-}
-
 /* What was found is printed even when something else was not, as Docker does. */
 static int inspect(struct kist_app *app, const struct options *o, bool containers, int count, char **operands,
                    struct kist_error *err)
@@ -108,7 +81,7 @@ static int inspect(struct kist_app *app, const struct options *o, bool container
     if (rc == 0) {
         struct kist_error bad_format;
 
-        rc = print(all, o->format, &bad_format);
+        rc = kist_details_print(all, o->format, &bad_format);
         if (rc < 0) {
             *err = bad_format;
         }

@@ -4,6 +4,8 @@
 #include "cmd/pruning.h"
 #include "container/container.h"
 
+#define LABEL_MAX (1U << 20)
+
 struct options {
     bool all, force, volumes;
     struct kist_strv filters;
@@ -11,10 +13,20 @@ struct options {
 
 static bool takes(void *arg, const struct kist_container *c)
 {
-    const struct kist_strv none = {.v = NULL}; /* a container has no labels */
+    KIST_AUTO(strv) struct kist_strv labels = {.v = NULL};
     const struct kist_filters *f = arg;
+    const cJSON *label;
 
-    return (!f->has_until || c->created <= f->until) && kist_filters_labels(f, &none);
+    cJSON_ArrayForEach(label, c->labels)
+    {
+        KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(LABEL_MAX);
+
+        if (kist_buf_printf(&text, NULL, "%s=%s", label->string, cJSON_GetStringValue(label)) < 0 ||
+            kist_strv_add(&labels, kist_buf_text(&text), NULL) < 0) {
+            return false; /* who cannot tell takes nothing away */
+        }
+    }
+    return (!f->has_until || c->created <= f->until) && kist_filters_labels(f, &labels);
 }
 
 static int prune_containers(struct kist_store *store, struct kist_filters *filters, uint64_t *freed, struct kist_error *err)
@@ -64,6 +76,9 @@ static int prune_system(struct kist_app *app, const struct options *o, struct ki
         return rc == KIST_E_NOT_FOUND ? 0 : rc;
     }
     rc = prune_containers(store, filters, freed, err);
+    if (rc == 0 && o->volumes) {
+        rc = kist_pruning_volumes(store, false, filters, freed, err);
+    }
     if (rc == 0) {
         rc = kist_pruning_images(app, &images, store, &removed, err);
     }

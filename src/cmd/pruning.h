@@ -29,5 +29,8 @@ struct kist_pruning_images {
 /* Removes the images; removed is released by the caller in any case. KIST_E_NO_SPACE: too little is free even so; removed is good. */
 int kist_pruning_images(struct kist_app *app, const struct kist_pruning_images *images, struct kist_store *store,
                         struct kist_store_removed *removed, struct kist_error *err) KIST_CHECKED;
+/* 'volume prune': removes and lists; *freed grows. src/cmd/volume.c */
+int kist_pruning_volumes(struct kist_store *store, bool all, const struct kist_filters *filters, uint64_t *freed,
+                         struct kist_error *err) KIST_CHECKED;
 
 #endif

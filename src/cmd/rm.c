@@ -4,10 +4,10 @@
 #include "container/container.h"
 
 struct options {
-    bool force;
+    bool force, volumes;
 };
 
-static int remove_one(const struct kist_engine *engine, const char *text, bool force, struct kist_error *err)
+static int remove_one(const struct kist_engine *engine, const char *text, const struct options *o, struct kist_error *err)
 {
     KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
     const struct kist_container *container;
@@ -16,7 +16,11 @@ static int remove_one(const struct kist_engine *engine, const char *text, bool f
     if (rc == 0) {
         rc = kist_container_list_find(&list, text, &container, err);
     }
-    return rc == 0 ? kist_container_remove(engine, container->id, force, err) : rc;
+    if (rc < 0) {
+        return rc;
+    }
+    return o->volumes ? kist_container_remove_volumes(engine, container->id, o->force, err)
+                      : kist_container_remove(engine, container->id, o->force, err);
 }
 
 /* Every operand is tried; the first failure is the command's, with --force not one that finds nothing: as Docker has it. */
@@ -34,7 +38,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     }
     for (int i = 0; rc == 0 && i < count; i++) {
         struct kist_error one;
-        int done = remove_one(&engine, operands[i], o->force, &one);
+        int done = remove_one(&engine, operands[i], o, &one);
 
         if (done == 0) {
             (void)printf("%s\n", operands[i]);
@@ -50,6 +54,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 
 static const struct kist_option options[] = {
     KIST_OPT("force", 'f', FLAG, struct options, force, NULL, "Kill it first if it runs; none such is fine"),
+    KIST_OPT("volumes", 'v', FLAG, struct options, volumes, NULL, "Its anonymous volumes too"),
     {.name = NULL},
 };
 

@@ -48,7 +48,7 @@ static const struct kist_option options[] = {
     ROW("tmpfs", 0, LIST, spec.tmpfs, "PATH[:OPTIONS]", "Mount a tmpfs"),
     ROW("tty", 't', FLAG, spec.tty, NULL, "Give it a terminal"),
     ROW("user", 'u', TEXT, spec.user, "USER[:GROUP]", "Name or number"),
-    ROW("volume", 'v', LIST, spec.volumes, "[SOURCE:]PATH[:OPTIONS]", "Bind a directory or file of the host"),
+    ROW("volume", 'v', LIST, spec.volumes, "[SOURCE:]PATH[:OPTIONS]", "Mount a volume, or a directory or file of the host"),
     ROW("workdir", 'w', TEXT, spec.workdir, "DIR", "Working directory inside"),
     {.name = NULL},
 };

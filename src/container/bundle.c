@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "layer/layer.h"
+#include "store/quota.h"
 
 /* ---- layers ---- */
 
@@ -187,8 +188,51 @@ static int make_volume(const char *name, const char *path, struct port_dir *dir,
     return rc;
 }
 
-static int make_source(struct kist_spec *spec, struct port_mount *m, struct port_dir *dir,
-                       struct port_dir *run, struct kist_error *err)
+static int note_entry(void *arg, const char *name, struct kist_error *err)
+{
+    (void)arg;
+    (void)name;
+    (void)err;
+    return 1;
+}
+
+/* What an empty one is filled with is held to the store's limit. */
+static int limit_fill(struct port_mount *m, const char *path, struct kist_store *store, struct kist_error *err)
+{
+    struct kist_store_space space;
+    struct port_dir *dir;
+    int rc = port_dir_open(&dir, path, false, err);
+
+    if (rc == 0) {
+        rc = port_dir_list(dir, note_entry, NULL, err);
+        port_dir_close(dir);
+    }
+    if (rc == 0 && (rc = kist_store_space(store, &space, err)) == 0) {
+        m->room = KIST_MAX(space.left, 1U);
+    }
+    return KIST_MIN(rc, 0);
+}
+
+static int find_volume(struct kist_spec *spec, struct port_mount *m, struct kist_store *store, struct kist_error *err)
+{
+    const char *name = m->source + strlen(KIST_VOLUME_SOURCE);
+    char path[KIST_MAX_PATH + 1];
+    struct stat st;
+    int rc = kist_store_volume_check(name, err);
+
+    if (rc == 0 && (!kist_store_volume_path(store, name, path, sizeof(path)) || stat(path, &st) < 0)) {
+        rc = kist_error_set(err, KIST_E_NOT_FOUND, "volume '%s' is not in the store any more", name);
+    }
+    if (rc == 0 && (m->flags & PORT_MOUNT_COPY) != 0) {
+        rc = limit_fill(m, path, store, err);
+    }
+    rc = rc < 0 ? rc : kist_strv_add(&spec->texts, path, err);
+    m->source = rc < 0 ? "" : spec->texts.v[spec->texts.n - 1];
+    return rc;
+}
+
+static int make_source(struct kist_spec *spec, struct port_mount *m, struct kist_store *store,
+                       struct port_dir *dir, struct port_dir *run, struct kist_error *err)
 {
     const bool is_etc = kist_str_starts(m->source, "etc/"),
                is_volume = kist_str_starts(m->source, "volumes/");
@@ -196,20 +240,24 @@ static int make_source(struct kist_spec *spec, struct port_mount *m, struct port
     char path[KIST_MAX_PATH + 1];
     int rc;
 
+    if (kist_str_starts(m->source, KIST_VOLUME_SOURCE)) {
+        return find_volume(spec, m, store, err);
+    }
     if ((!is_etc && !is_volume) || !is_name(name) || strlen(name) != strlen(m->source) - (is_etc ? 4 : 8)) {
         return kist_error_set(err, KIST_E_USAGE, "config.json: the bundle has no '%s' to mount", m->source);
     }
     if (!kist_path_join(path, sizeof(path), port_dir_path(is_etc ? run : dir), is_etc ? name : m->source)) {
         return kist_error_set(err, KIST_E_FAIL, "the path of '%s' is too long", m->source);
     }
+    m->flags |= is_volume ? PORT_MOUNT_FLEETING : 0U;
     rc = is_etc ? make_etc(name, &spec->sandbox, run, err) : make_volume(name, path, dir, err);
     rc = rc < 0 ? rc : kist_strv_add(&spec->texts, path, err);
     m->source = rc < 0 ? "" : spec->texts.v[spec->texts.n - 1];
     return rc;
 }
 
-int kist_bundle_sources(struct kist_spec *spec, struct port_dir *dir, struct port_dir *run,
-                        struct kist_error *err)
+int kist_bundle_sources(struct kist_spec *spec, struct kist_store *store, struct port_dir *dir,
+                        struct port_dir *run, struct kist_error *err)
 {
     int rc = 0;
 
@@ -217,7 +265,23 @@ int kist_bundle_sources(struct kist_spec *spec, struct port_dir *dir, struct por
         struct port_mount *m = &spec->mounts[i];
 
         if (m->kind == PORT_MOUNT_BIND && m->source[0] != '/') {
-            rc = make_source(spec, m, dir, run, err);
+            rc = make_source(spec, m, store, dir, run, err);
+        }
+    }
+    return rc;
+}
+
+int kist_container_config_volumes(const cJSON *config, struct kist_strv *names, struct kist_error *err)
+{
+    const cJSON *mount;
+    int rc = 0;
+
+    cJSON_ArrayForEach(mount, kist_json_array(config, "mounts"))
+    {
+        const char *source = kist_json_string(mount, "source"), *type = kist_json_string(mount, "type");
+
+        if (rc == 0 && source && type && strcmp(type, "bind") == 0 && kist_str_starts(source, KIST_VOLUME_SOURCE)) {
+            rc = kist_strv_add(names, source + strlen(KIST_VOLUME_SOURCE), err);
         }
     }
     return rc;

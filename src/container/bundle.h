@@ -19,9 +19,9 @@ void kist_bundle_layers_close(struct kist_bundle_layers *l);
 
 /*
  * Relative sources of spec's binds become paths: "etc/..." files are written into run (root is the store's
- * path), "volumes/..." made in dir.
+ * path), "volumes/..." made in dir, "volume/<name>" found in store.
  */
-int kist_bundle_sources(struct kist_spec *spec, struct port_dir *dir, struct port_dir *run,
-                        struct kist_error *err) KIST_CHECKED;
+int kist_bundle_sources(struct kist_spec *spec, struct kist_store *store, struct port_dir *dir,
+                        struct port_dir *run, struct kist_error *err) KIST_CHECKED;
 
 #endif

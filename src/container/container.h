@@ -15,6 +15,7 @@
  *                "kist.restart", "kist.health", "kist.log..." and more: how it is looked after (plan.h)
  *   mounts       every mount is nodev unless its options say "dev"; a bind's relative source is in the
  * bundle: "etc/hosts", "etc/hostname", "etc/resolv.conf"  files made at each start for this container
+ *                "volume/<name>"         the store's volume of that name, made when missing; "copy" as below
  *                "volumes/<name>"        a directory kept with the container, made when missing; with the
  * option "copy" it is filled once from the image's directory at the destination, with its owner and mode
  *   root.path    is not looked at: the root is the image's layers under rw/
@@ -158,6 +159,14 @@ bool kist_container_is_up(const struct kist_container *c);
  * into list. */
 int kist_container_list_find(const struct kist_container_list *list, const char *text,
                              const struct kist_container **found, struct kist_error *err) KIST_CHECKED;
+
+#define KIST_VOLUME_SOURCE "volume/" /* how a bind's source begins that is a volume of the store */
+
+/* The names of the store's volumes that a configuration mounts. */
+int kist_container_config_volumes(const cJSON *config, struct kist_strv *names, struct kist_error *err) KIST_CHECKED;
+/* kist_container_remove, and the anonymous volumes that no other container uses go too. */
+int kist_container_remove_volumes(const struct kist_engine *e, const char *id, bool force,
+                                  struct kist_error *err) KIST_CHECKED;
 
 /* KIST_E_CONFLICT: it is running and force is off; with force it is killed first. */
 int kist_container_remove(const struct kist_engine *e, const char *id, bool force,

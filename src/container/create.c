@@ -68,7 +68,8 @@ int kist_container_name_check(const char *name, struct kist_error *err)
 static int add(const struct kist_engine *e, const struct kist_container_new *n, char name[KIST_CONTAINER_NAME_MAX],
                struct port_dir **dir, struct kist_error *err)
 {
-    struct kist_container_ref ref = {.image = *n->image, .ephemeral = n->transient};
+    KIST_AUTO(strv) struct kist_strv volumes = {.v = NULL};
+    struct kist_container_ref ref = {.image = *n->image, .ephemeral = n->transient, .volumes = &volumes};
     int rc;
 
     if (!kist_str_copy(ref.id, sizeof(ref.id), n->id)) {
@@ -79,6 +80,7 @@ static int add(const struct kist_engine *e, const struct kist_container_new *n, 
         return kist_error_set(err, KIST_E_USAGE, "the container's name is too long");
     }
     memcpy(name, ref.name, KIST_CONTAINER_NAME_MAX);
+    rc = rc < 0 ? rc : kist_container_config_volumes(n->config, &volumes, err);
     return rc < 0 ? rc : kist_store_container_add(e->store, &ref, dir, err);
 }
 

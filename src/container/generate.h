@@ -20,7 +20,7 @@ struct kist_run_options {
     const char *user;           /* -u */
     const char *entrypoint; /* --entrypoint; "" is none. Where it is given, the image's Cmd does not count */
     struct kist_strv command; /* what follows the image */
-    struct kist_strv volumes; /* -v: "/host:/path[:options]", "./host:/path", "/path" (anonymous) */
+    struct kist_strv volumes; /* -v: "/host:/path[:options]", "./host:/path", "volume:/path", "/path" (anonymous) */
     struct kist_strv tmpfs;   /* --tmpfs: "/path[:options]" */
     const char *hostname;
     enum kist_network network;
@@ -50,6 +50,7 @@ struct kist_spec_context {
     const char *host_name;        /* of the machine, for --network host */
     const char *kernel;           /* release, as uname -r has it */
     uint64_t capabilities;        /* what may be given: port_capability_bounding() */
+    bool transient;               /* anonymous volumes go with the container */
     bool seccomp;                 /* the kernel has filters: port_seccomp_available() */
     kist_read_file_fn *read_file; /* of the image */
     void *read_file_arg;

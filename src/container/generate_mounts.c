@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/path.h"
+#include "container/container.h"
 #include "container/generate_private.h"
 #include "container/volume.h"
 
@@ -125,15 +126,48 @@ static int refuse_twice(const struct mounts *m, const char *destination, struct 
                : 0;
 }
 
-static int add_anonymous(struct mounts *m, const char *destination, bool nocopy, struct kist_error *err)
+/* A volume: one of the store's, or where it goes with the container, one in the bundle (container.h). */
+static int add_volume_mount(struct mounts *m, const char *destination, const char *source, bool nocopy, bool read_only,
+                            struct kist_error *err)
 {
-    const char *options[] = {"rbind", "rprivate", "copy"};
-    char source[32];
+    const char *options[4] = {"rbind", "rprivate"};
+    size_t n = 2;
 
-    if (!kist_str_format(source, sizeof(source), "volumes/%u", m->anonymous++)) {
-        return kist_error_set(err, KIST_E_FAIL, "too many volumes");
+    if (!nocopy) {
+        options[n++] = "copy";
     }
-    return add_new(m, destination, "bind", source, options, KIST_COUNT(options) - nocopy, err);
+    if (read_only) {
+        options[n++] = "ro";
+    }
+    return add_new(m, destination, "bind", source, options, n, err);
+}
+
+/* Its name comes from the container's ID, so that it is known before there is a container, and is nobody else's. */
+static int add_anonymous(struct mounts *m, const struct kist_generation *g, const char *destination, bool nocopy,
+                         struct kist_error *err)
+{
+    char source[KIST_DIGEST_HEX_MAX + 16], text[KIST_DIGEST_HEX_MAX + 16], hex[KIST_DIGEST_HEX_MAX];
+    struct kist_digest name;
+    bool fits;
+
+    if (g->context->transient) {
+        fits = kist_str_format(source, sizeof(source), "volumes/%u", m->anonymous++);
+    } else {
+        fits = kist_str_format(text, sizeof(text), "%s/%u", g->context->id, m->anonymous++);
+        kist_digest_of(&name, text, strlen(text));
+        fits = fits && kist_str_format(source, sizeof(source), KIST_VOLUME_SOURCE "%s", kist_digest_hex(hex, &name));
+    }
+    return fits ? add_volume_mount(m, destination, source, nocopy, false, err)
+                : kist_error_set(err, KIST_E_FAIL, "too many volumes");
+}
+
+static int add_named(struct mounts *m, const struct kist_volume *v, struct kist_error *err)
+{
+    char source[KIST_VOLUME_NAME_MAX + 8];
+
+    return kist_str_format(source, sizeof(source), KIST_VOLUME_SOURCE "%s", v->name)
+               ? add_volume_mount(m, v->destination, source, v->nocopy, v->read_only, err)
+               : kist_error_set(err, KIST_E_USAGE, "--volume: the name '%s' is too long", v->name);
 }
 
 /* Makes the directory path where nothing is yet, with its parents. */
@@ -179,7 +213,7 @@ static int add_volume(struct mounts *m, struct kist_generation *g, const char *t
         rc = refuse_twice(m, v.destination, err);
     }
     if (rc == 0 && !v.source) {
-        return add_anonymous(m, v.destination, v.nocopy, err);
+        return v.name ? add_named(m, &v, err) : add_anonymous(m, g, v.destination, v.nocopy, err);
     }
     if (rc == 0) {
         rc = make_source(v.source, err);
@@ -209,8 +243,9 @@ static int add_tmpfs(struct mounts *m, const char *text, struct kist_error *err)
 }
 
 /* The image's volumes, where no flag has put something else. */
-static int add_image_volumes(struct mounts *m, const struct kist_strv *volumes, struct kist_error *err)
+static int add_image_volumes(struct mounts *m, const struct kist_generation *g, struct kist_error *err)
 {
+    const struct kist_strv *volumes = &g->image->volumes;
     int rc = 0;
 
     for (size_t i = 0; i < volumes->n && rc == 0; i++) {
@@ -222,7 +257,7 @@ static int add_image_volumes(struct mounts *m, const struct kist_strv *volumes, 
                                   volumes->v[i]);
         }
         if (!is_taken(m, path)) {
-            rc = add_anonymous(m, path, false, err);
+            rc = add_anonymous(m, g, path, false, err);
         }
     }
     return rc;
@@ -289,7 +324,7 @@ static int collect(struct mounts *m, struct kist_generation *g, struct kist_erro
         rc = add_tmpfs(m, o->tmpfs.v[i], err);
     }
     if (rc == 0) {
-        rc = add_image_volumes(m, &g->image->volumes, err);
+        rc = add_image_volumes(m, g, err);
     }
     return rc == 0 ? add_defaults(m, o, err) : rc;
 }

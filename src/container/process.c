@@ -30,7 +30,7 @@ static int start(struct port_sandbox **out, const struct kist_process *p, struct
     int rc = make_dir(rw, p->dir, "rw", err);
 
     rc = rc < 0 ? rc : make_dir(scratch, p->held->dir, "mnt", err);
-    rc = rc < 0 ? rc : kist_bundle_sources(spec, p->dir, p->held->dir, err);
+    rc = rc < 0 ? rc : kist_bundle_sources(spec, p->e->store, p->dir, p->held->dir, err);
     if (rc < 0) {
         return rc;
     }

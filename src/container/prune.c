@@ -11,7 +11,7 @@ int kist_container_prune(const struct kist_engine *e, bool (*takes)(void *arg, c
         const struct kist_container *c = &list.v[i];
         uint64_t bytes = 0;
 
-        if (c->status == KIST_CONTAINER_RUNNING || !takes(arg, c)) {
+        if (kist_container_is_up(c) || !takes(arg, c)) {
             continue;
         }
         if ((rc = kist_store_container_usage(e->store, c->id, &bytes, err)) == 0 &&
@@ -20,6 +20,27 @@ int kist_container_prune(const struct kist_engine *e, bool (*takes)(void *arg, c
             rc = kist_strv_add(deleted, c->id, err);
         } else if (rc == KIST_E_CONFLICT || rc == KIST_E_NOT_FOUND) {
             rc = 0; /* started or removed while we looked */
+        }
+    }
+    return rc;
+}
+
+int kist_container_remove_volumes(const struct kist_engine *e, const char *id, bool force, struct kist_error *err)
+{
+    KIST_AUTO(store_volume_list) struct kist_store_volume_list list = {.v = NULL};
+    KIST_AUTO(strv) struct kist_strv names = {.v = NULL};
+    int rc;
+
+    if ((rc = kist_store_container_volumes(e->store, id, &names, err)) < 0 ||
+        (rc = kist_store_volumes(e->store, &list, err)) < 0 || (rc = kist_container_remove(e, id, force, err)) < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < names.n && rc == 0; i++) {
+        const struct kist_store_volume *volume = kist_store_volume_find(&list, names.v[i]);
+
+        if (volume && volume->anonymous) {
+            rc = kist_store_volume_remove(e->store, volume->name, NULL, err);
+            rc = rc == KIST_E_CONFLICT || rc == KIST_E_NOT_FOUND ? 0 : rc; /* another container's too, or gone */
         }
     }
     return rc;

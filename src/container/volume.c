@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/path.h"
+#include "store/store.h"
 
 /* "/" + the clean form of text; NULL and errno where it has none. */
 static char *absolute(const char *text)
@@ -47,7 +48,7 @@ int kist_destination_parse(char **path, const char *text, const char *option, st
     return 0;
 }
 
-/* A source on the host, perhaps relative to the working directory. */
+/* A volume's name, or a source on the host, perhaps relative to the working directory. */
 static int parse_source(struct kist_volume *v, const char *text, struct kist_error *err)
 {
     char here[KIST_MAX_PATH + 1], whole[2 * KIST_MAX_PATH + 2];
@@ -61,11 +62,16 @@ static int parse_source(struct kist_volume *v, const char *text, struct kist_err
         }
         text = whole;
     } else if (text[0] != '/') {
-        return kist_error_set(
-            err, KIST_E_USAGE,
-            "--volume: '%s' names a volume, and named volumes are not supported: give a path "
-            "('/%s' or './%s'), or leave it out for an anonymous volume",
-            text, text, text);
+        int rc = kist_store_volume_check(text, err);
+
+        v->name = rc == 0 ? strdup(text) : NULL;
+        if (rc < 0) {
+            return kist_error_set(err, KIST_E_USAGE,
+                                  "--volume: '%.200s' is neither the name of a volume nor a path on the host: give one "
+                                  "such as '/%.200s' or './%.200s'",
+                                  text, text, text);
+        }
+        return v->name ? 0 : kist_error_nomem(err);
     }
     v->source = absolute(text);
     if (!v->source && errno == ENOMEM) {
@@ -184,6 +190,7 @@ int kist_volume_parse(struct kist_volume *v, const char *text, struct kist_error
 void kist_volume_release(struct kist_volume *v)
 {
     free(v->source);
+    free(v->name);
     free(v->destination);
     *v = (struct kist_volume){0};
 }

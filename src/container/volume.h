@@ -5,15 +5,16 @@
 #include "base/str.h"
 
 struct kist_volume {
-    char *source;            /* absolute path on the host; NULL: an anonymous volume */
+    char *source;            /* absolute path on the host; NULL: a volume */
+    char *name;              /* of the volume; NULL: an anonymous one */
     char *destination;       /* absolute and clean, never "/" */
     const char *propagation; /* "rprivate", "rshared", ...: static */
     bool read_only;
-    bool nocopy; /* an anonymous volume starts empty */
+    bool nocopy; /* a volume starts empty */
 };
 
 /*
- * "/destination", "/source:/destination[:options]"; a source that starts with "." is relative to where kist
+ * "/destination", "name:/destination[:options]", "/source:/destination[:options]"; a source that starts with "." is relative to where kist
  * runs. Options: ro rw z Z (no SELinux here: without effect) nocopy consistent cached delegated [r]private
  * [r]shared [r]slave. KIST_E_USAGE.
  */

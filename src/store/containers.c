@@ -201,19 +201,16 @@ static int check_free(struct kist_store *s, const struct kist_container_ref *ref
 
 static int write_ref(struct port_dir *dir, const struct kist_container_ref *ref, struct kist_error *err)
 {
-    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(REF_MAX);
-    struct port_file *f;
-    int rc, closed;
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(REF_MAX), uses = KIST_BUF_INIT(KIST_STORE_USES_MAX);
+    int rc = print_ref(ref, &text, err);
 
-    if ((rc = print_ref(ref, &text, err)) < 0 || (rc = port_file_create(&f, dir, "ref", false, err)) < 0) {
-        return rc;
+    for (size_t i = 0; ref->volumes && i < ref->volumes->n && rc == 0; i++) {
+        rc = kist_buf_printf(&uses, err, "%s\n", ref->volumes->v[i]);
     }
-    rc = port_file_append(f, text.data, text.len, err);
-    if (rc == 0 && !ref->ephemeral) {
-        rc = port_file_sync(f, err);
+    if (rc == 0 && uses.len > 0) {
+        rc = kist_store_new_file(dir, KIST_STORE_USES, uses.data, uses.len, !ref->ephemeral, err);
     }
-    closed = port_file_close(f, rc < 0 ? NULL : err);
-    return rc < 0 ? rc : closed;
+    return rc < 0 ? rc : kist_store_new_file(dir, "ref", text.data, text.len, !ref->ephemeral, err);
 }
 
 /* Made in tmp/ and moved, so that no directory in containers/ is ever seen without its reference. */
@@ -250,7 +247,7 @@ int kist_store_container_add(struct kist_store *s, const struct kist_container_r
     if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = check_image(s, &ref->image, err)) < 0 ||
         (rc = check_free(s, ref, err)) < 0 || (rc = sweep_one(s, ref->id, err)) < 0 ||
         (rc = kist_store_fits(s, kist_store_cost(s, REF_MAX) + s->block, err)) < 0 ||
-        (rc = make_room(s, ref, err)) < 0) {
+        (ref->volumes && (rc = kist_store_volumes_make(s, ref->volumes, err)) < 0) || (rc = make_room(s, ref, err)) < 0) {
         return rc;
     }
     return port_dir_open_at(dir, s->containers, ref->id, false, err);
@@ -326,10 +323,19 @@ int kist_store_container_rename(struct kist_store *s, const char *id, const char
 
 /* ---- removing ---- */
 
-/* Into tmp/, under the name of a lease: so long as we live nobody else deletes it, and once we are dead
- * anybody may. */
-static int move_away(struct kist_store *s, const char *id, struct kist_store_lease **lease,
-                     struct kist_error *err)
+int kist_store_move_away(struct kist_store *s, struct port_dir *dir, const char *name, bool sync,
+                         struct kist_store_lease **lease, struct kist_error *err)
+{
+    int rc;
+
+    if ((rc = kist_store_lease_bare(s, lease, err)) < 0 ||
+        (rc = port_dir_rename(dir, name, s->tmp, kist_store_lease_name(*lease), err)) < 0) {
+        return rc;
+    }
+    return sync ? port_dir_sync(dir, err) : 0;
+}
+
+static int move_away(struct kist_store *s, const char *id, struct kist_store_lease **lease, struct kist_error *err)
 {
     KIST_AUTO(store_lock) struct port_file *lock = NULL;
     struct kist_container_ref ref;
@@ -342,11 +348,7 @@ static int move_away(struct kist_store *s, const char *id, struct kist_store_lea
         return rc;
     }
     ephemeral = read_ref(s, id, &ref, NULL) == 0 && ref.ephemeral;
-    if ((rc = kist_store_lease_bare(s, lease, err)) < 0 ||
-        (rc = port_dir_rename(s->containers, id, s->tmp, kist_store_lease_name(*lease), err)) < 0) {
-        return rc;
-    }
-    return ephemeral ? 0 : port_dir_sync(s->containers, err);
+    return kist_store_move_away(s, s->containers, id, !ephemeral, lease, err);
 }
 
 int kist_store_container_remove(struct kist_store *s, const char *id, struct kist_error *err)

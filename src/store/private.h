@@ -49,6 +49,15 @@ int64_t kist_store_now(const struct kist_store *s);
 int kist_store_temp_name(char name[KIST_STORE_NAME_MAX], const char *prefix,
                          struct kist_error *err) KIST_CHECKED;
 
+/* A directory of the store, made where it is missing. One that is new, or whose maker may have died before saying so, is made
+ * to last: sync. */
+int kist_store_subdir(struct port_dir **out, struct port_dir *at, const char *name, bool sync,
+                      struct kist_error *err) KIST_CHECKED;
+
+/* A new file in a directory that nobody sees yet. */
+int kist_store_new_file(struct port_dir *dir, const char *name, const void *data, size_t len, bool sync,
+                        struct kist_error *err) KIST_CHECKED;
+
 /* kist_store_write_file for whoever holds the lock. */
 int kist_store_write_locked(struct kist_store *s, struct port_dir *dir, const char *name, const void *data,
                             size_t len, struct kist_error *err) KIST_CHECKED;
@@ -166,6 +175,19 @@ int kist_store_rooms(struct kist_store *s, bool reap, uint64_t *promised, struct
 int kist_store_space_locked(struct kist_store *s, struct kist_store_space *space, struct kist_error *err) KIST_CHECKED;
 /* 0: so many bytes may be written now. The caller holds the lock, exclusively; where there is no limit he need not. */
 int kist_store_fits(struct kist_store *s, uint64_t bytes, struct kist_error *err) KIST_CHECKED;
+
+/* Takes dir's directory name away, into tmp/, under the name of a lease: so long as we live nobody else deletes it, and once we
+ * are dead anybody may. sync: that it is gone lasts. The caller holds the lock. */
+int kist_store_move_away(struct kist_store *s, struct port_dir *dir, const char *name, bool sync,
+                         struct kist_store_lease **lease, struct kist_error *err) KIST_CHECKED;
+
+/* ---- volumes: the caller holds the lock, exclusive ---- */
+
+/* The file of a container's directory that lists its volumes, one a line; absent where it has none. */
+#define KIST_STORE_USES "uses"
+#define KIST_STORE_USES_MAX (64U << 10)
+/* Makes the volumes that are not there yet. */
+int kist_store_volumes_make(struct kist_store *s, const struct kist_strv *names, struct kist_error *err) KIST_CHECKED;
 
 /* ---- finding ---- */
 

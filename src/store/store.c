@@ -126,21 +126,29 @@ static int fill_file(struct port_file *f, const void *data, size_t len, bool syn
     return rc < 0 ? rc : closed;
 }
 
+int kist_store_new_file(struct port_dir *dir, const char *name, const void *data, size_t len, bool sync,
+                        struct kist_error *err)
+{
+    struct port_file *f;
+    int rc = port_file_create(&f, dir, name, false, err);
+
+    return rc < 0 ? rc : fill_file(f, data, len, sync, err);
+}
+
 int kist_store_write_locked(struct kist_store *s, struct port_dir *dir, const char *name, const void *data,
                             size_t len, struct kist_error *err)
 {
     char temp[KIST_STORE_NAME_MAX];
-    struct port_file *f;
     int rc;
 
     if ((rc = check_room(s, dir, name, len, err)) < 0) {
         return kist_error_wrap(err, "cannot write '%s/%s'", port_dir_path(dir), name);
     }
-    if ((rc = kist_store_temp_name(temp, "", err)) < 0 ||
-        (rc = port_file_create(&f, s->tmp, temp, false, err)) < 0) {
+    rc = kist_store_temp_name(temp, "", err);
+    if (rc < 0) {
         return rc;
     }
-    rc = fill_file(f, data, len, true, err);
+    rc = kist_store_new_file(s->tmp, temp, data, len, true, err);
     if (rc == 0) {
         rc = port_dir_rename(s->tmp, temp, dir, name, err);
     }
@@ -219,10 +227,8 @@ int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct
 
 /* ---- opening ---- */
 
-/* A directory of the store. One that is new, or whose maker may have died before saying so, is made to last:
- * sync. */
-static int open_room(struct port_dir **out, struct port_dir *at, const char *name, bool sync,
-                     struct kist_error *err)
+int kist_store_subdir(struct port_dir **out, struct port_dir *at, const char *name, bool sync,
+                      struct kist_error *err)
 {
     int rc = port_dir_open_at(out, at, name, false, err);
 
@@ -241,10 +247,10 @@ static int open_pair(struct port_dir **out, struct port_dir *root, const char *n
                      struct kist_error *err)
 {
     struct port_dir *middle;
-    int rc = open_room(&middle, root, name, sync, err);
+    int rc = kist_store_subdir(&middle, root, name, sync, err);
 
     if (rc == 0) {
-        rc = open_room(out, middle, "sha256", sync, err);
+        rc = kist_store_subdir(out, middle, "sha256", sync, err);
         port_dir_close(middle);
     }
     return rc;
@@ -256,18 +262,18 @@ static int open_rooms(struct kist_store *s, bool sync, struct kist_error *err)
 
     if ((rc = open_pair(&s->blobs, s->root, "blobs", sync, err)) < 0 ||
         (rc = open_pair(&s->layers, s->root, "layers", sync, err)) < 0 ||
-        (rc = open_room(&s->partial, s->root, "partial", sync, err)) < 0 ||
-        (rc = open_room(&s->containers, s->root, "containers", sync, err)) < 0) {
+        (rc = kist_store_subdir(&s->partial, s->root, "partial", sync, err)) < 0 ||
+        (rc = kist_store_subdir(&s->containers, s->root, "containers", sync, err)) < 0) {
         return rc;
     }
-    return open_room(&s->tmp, s->root, "tmp", sync, err);
+    return kist_store_subdir(&s->tmp, s->root, "tmp", sync, err);
 }
 
 /* What a store that was being made may hold already, and what a filesystem of its own has. */
 static int refuse_foreign(void *arg, const char *name, struct kist_error *err)
 {
     static const char *const ours[] = {"blobs", "layers", "partial",    "containers",
-                                       "tmp",   "lock",   "index.json", "lost+found"};
+                                       "tmp",   "lock",   "index.json", "lost+found", "volumes"};
 
     for (size_t i = 0; i < KIST_COUNT(ours); i++) {
         if (strcmp(name, ours[i]) == 0) {

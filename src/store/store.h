@@ -222,6 +222,7 @@ struct kist_container_ref {
     char name[129]; /* as the container was named at creation */
     struct kist_digest image; /* its image ID */
     bool ephemeral; /* run --rm: nothing about it is worth a sync, a power cut may take all of it */
+    const struct kist_strv *volumes; /* names of those it uses, for kist_store_container_add only; NULL: none */
 };
 
 struct kist_container_refs {
@@ -231,7 +232,7 @@ struct kist_container_refs {
 
 /*
  * containers/<id>/ is made with a file "ref" (JSON: name, image) that keeps the image from being removed; id is 64 hex digits.
- * KIST_E_CONFLICT: the name is taken; KIST_E_NOT_FOUND: the image is no longer kept.
+ * Volumes that are not there are made. KIST_E_CONFLICT: the name is taken; KIST_E_NOT_FOUND: the image is no longer kept.
  */
 int kist_store_container_add(struct kist_store *s, const struct kist_container_ref *ref, struct port_dir **dir,
                              struct kist_error *err) KIST_CHECKED;
@@ -249,6 +250,42 @@ int kist_store_container_open(struct kist_store *s, const char *id, struct port_
 int kist_store_container_usage(struct kist_store *s, const char *id, uint64_t *bytes, struct kist_error *err) KIST_CHECKED;
 /* Renames it away first, so that it is gone at once, then deletes the tree. */
 int kist_store_container_remove(struct kist_store *s, const char *id, struct kist_error *err) KIST_CHECKED;
+
+/* ---- volumes: directories that outlive containers ---- */
+
+#define KIST_VOLUME_NAME_MAX 129 /* Docker's grammar, [a-zA-Z0-9][a-zA-Z0-9_.-]+, and NUL */
+
+struct kist_store_volume {
+    char name[KIST_VOLUME_NAME_MAX];
+    bool anonymous;          /* made for one container: its name is 64 hex digits */
+    int64_t created;         /* seconds since 1970; 0 unknown */
+    struct kist_strv labels; /* "key=value" */
+    struct kist_strv users;  /* names of the containers that use it */
+};
+
+struct kist_store_volume_list {
+    struct kist_store_volume *v;
+    size_t n;
+};
+
+/* KIST_E_USAGE: no name of a volume. */
+int kist_store_volume_check(const char *name, struct kist_error *err) KIST_CHECKED;
+/* A new and empty one. 1: there is one of that name already, which stays as it is. labels may be NULL. */
+int kist_store_volume_create(struct kist_store *s, const char *name, const struct kist_strv *labels,
+                             struct kist_error *err) KIST_CHECKED;
+/* By name. */
+int kist_store_volumes(struct kist_store *s, struct kist_store_volume_list *list, struct kist_error *err) KIST_CHECKED;
+void kist_store_volume_list_release(struct kist_store_volume_list *list);
+void kist_store_volume_list_auto(struct kist_store_volume_list *list);
+/* NULL: none of that name. Points into list. */
+const struct kist_store_volume *kist_store_volume_find(const struct kist_store_volume_list *list, const char *name);
+/* Names of those that the container uses are added; none is known of one that is not there. */
+int kist_store_container_volumes(struct kist_store *s, const char *id, struct kist_strv *names,
+                                 struct kist_error *err) KIST_CHECKED;
+/* KIST_E_CONFLICT: a container uses it, which is named; KIST_E_NOT_FOUND. *freed (may be NULL): bytes on flash. */
+int kist_store_volume_remove(struct kist_store *s, const char *name, uint64_t *freed, struct kist_error *err) KIST_CHECKED;
+/* Where its files are: "<root>/volumes/<name>/_data", whether it is there or not. false: path is too small. */
+bool kist_store_volume_path(const struct kist_store *s, const char *name, char *path, size_t size) KIST_CHECKED;
 
 /* ---- small durable files: the commit rule in one function ---- */
 

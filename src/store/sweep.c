@@ -98,13 +98,19 @@ struct sweep {
  */
 static int settle(struct kist_store *s, bool *certain, struct kist_error *err)
 {
+    struct port_dir *volumes;
     int rc = 0;
 
-    if (!*certain && (rc = port_dir_sync(s->root, err)) == 0 &&
-        (rc = port_dir_sync(s->containers, err)) == 0) {
-        *certain = true;
+    if (*certain || (rc = port_dir_sync(s->root, err)) < 0 || (rc = port_dir_sync(s->containers, err)) < 0) {
+        return rc;
     }
-    return rc;
+    rc = port_dir_open_at(&volumes, s->root, "volumes", false, err);
+    if (rc == 0) {
+        rc = port_dir_sync(volumes, err);
+        port_dir_close(volumes);
+    }
+    *certain = rc == 0 || rc == KIST_E_NOT_FOUND;
+    return *certain ? 0 : rc;
 }
 
 static int sweep_one(void *arg, const char *name, struct kist_error *err)

@@ -140,6 +140,8 @@ def containers_and_all(t):
     child = t.start("run", "-q", "--name", "running", name, "sh", "-c", ready)
     equal(child.stdout.readline(), b"ready\n", "the first line")
     t.kist("container", "prune", "--filter", "until=1h", out="Total reclaimed space: 0 B")
+    labelled = t.kist("create", "-q", "--label", "kind=x", name, "true").out.strip()
+    equal(t.kist("container", "prune", "--filter", "label=kind").out.splitlines()[1], labelled, "the container with a label")
     out = t.kist("container", "prune", "-f").out
     equal(out.splitlines()[:3], ["Deleted Containers:", stopped, ""], "what prune says")
     contains(out, "Total reclaimed space: ", "what prune says")

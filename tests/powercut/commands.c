@@ -444,6 +444,75 @@ static void prepare_containers(void)
     kist_store_close(s);
 }
 
+/* ---- volumes ---- */
+
+static int create_volume(const char *name, struct kist_error *err)
+{
+    char label[] = "kind=data";
+    const struct kist_strv labels = {.v = (char *[]){label, NULL}, .n = 1};
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_volume_create(s, name, &labels, err);
+        kist_store_close(s);
+    }
+    return KIST_MIN(rc, 0);
+}
+
+static int run_volume_create(struct kist_error *err)
+{
+    return create_volume("data", err);
+}
+
+static int run_volume_remove(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_volume_remove(s, "data", NULL, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_container_with_volumes(struct kist_error *err)
+{
+    char data[] = "data", logs[] = "logs";
+    const struct kist_strv volumes = {.v = (char *[]){data, logs, NULL}, .n = 2};
+    struct kist_container_ref ref = {.id = ID_A, .name = "first", .image = old_id, .volumes = &volumes};
+    struct kist_store *s;
+    struct port_dir *dir;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_container_add(s, &ref, &dir, err);
+        if (rc == 0) {
+            port_dir_close(dir);
+        }
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static void prepare_volumes(void)
+{
+    struct kist_error err = {.code = KIST_OK};
+
+    prepare_container();
+    must(create_volume("data", &err), &err, "a volume");
+    must(create_volume("other", &err), &err, "a volume");
+}
+
+static void prepare_used_volume(void)
+{
+    struct kist_error err = {.code = KIST_OK};
+
+    prepare_old();
+    must(run_container_with_volumes(&err), &err, "a container with volumes");
+}
+
 const struct command commands[] = {
     {.group = "store", .name = "create a store", .run = run_create, .makes_store = true},
     {.group = "store", .name = "open after a dead pull", .prepare = prepare_stale, .run = run_open},
@@ -510,5 +579,22 @@ const struct command commands[] = {
      .run = run_container_remove_fleeting,
      .again = KIST_E_NOT_FOUND,
      .fleeting = true},
+    {.group = "volume", .name = "volume create", .prepare = prepare_container, .run = run_volume_create},
+    {.group = "volume",
+     .name = "volume remove",
+     .prepare = prepare_volumes,
+     .run = run_volume_remove,
+     .again = KIST_E_NOT_FOUND},
+    {.group = "volume",
+     .name = "volume remove of one in use",
+     .prepare = prepare_used_volume,
+     .run = run_volume_remove,
+     .result = KIST_E_CONFLICT},
+    {.group = "volume",
+     .name = "container add with volumes",
+     .prepare = prepare_old,
+     .run = run_container_with_volumes,
+     .again = KIST_E_CONFLICT,
+     .makes_volumes = true},
 };
 const size_t command_count = KIST_COUNT(commands);

@@ -82,9 +82,35 @@ static void repeat(struct drive *d, const char *when)
     }
 }
 
-/* A command that also makes the store may have come as far as that. */
+/* They say the same but for volumes: whose line begins so. */
+static bool same_but_volumes(const char *a, const char *b)
+{
+    static const char volume[] = "volume ";
+
+    for (;;) {
+        size_t len;
+
+        while (strncmp(a, volume, sizeof(volume) - 1) == 0) {
+            a += strcspn(a, "\n") + 1;
+        }
+        while (strncmp(b, volume, sizeof(volume) - 1) == 0) {
+            b += strcspn(b, "\n") + 1;
+        }
+        len = strcspn(a, "\n");
+        if (*a == '\0' || strcspn(b, "\n") != len || memcmp(a, b, len) != 0) {
+            return *a == *b;
+        }
+        a += len + 1;
+        b += len + 1;
+    }
+}
+
+/* A command that also makes the store, or volumes, may have come as far as that. */
 static bool halfway(const struct drive *d, const struct kist_buf *state)
 {
+    if (d->command->makes_volumes) {
+        return same_but_volumes(kist_buf_text(state), kist_buf_text(&d->before));
+    }
     return d->command->makes_store && strcmp(kist_buf_text(state), JUDGE_EMPTY) == 0;
 }
 

@@ -175,6 +175,25 @@ static int judge_containers(struct kist_store *s, struct kist_buf *state, struct
     return rc < 0 ? rc : add_sorted(state, &lines, err);
 }
 
+/* Their files are there, and what uses them is known. */
+static int judge_volumes(struct kist_store *s, struct kist_buf *state, struct kist_error *err)
+{
+    KIST_AUTO(store_volume_list) struct kist_store_volume_list list = {.v = NULL};
+    char path[256];
+    int rc = kist_store_volumes(s, &list, err);
+
+    for (size_t i = 0; i < list.n && rc == 0; i++) {
+        const struct kist_store_volume *v = &list.v[i];
+
+        if (!kist_store_volume_path(s, v->name, path, sizeof(path)) || port_sim_fingerprint(path) == 0) {
+            return kist_error_set(err, KIST_E_CORRUPT, "volume '%s' has no directory", v->name);
+        }
+        rc = kist_buf_printf(state, err, "volume %s %s %s\n", v->name, v->labels.n ? v->labels.v[0] : "",
+                             v->users.n ? v->users.v[0] : "");
+    }
+    return rc;
+}
+
 int judge(struct kist_buf *state, struct kist_error *err)
 {
     struct kist_store *s;
@@ -187,8 +206,9 @@ int judge(struct kist_buf *state, struct kist_error *err)
     if (rc < 0) {
         return rc;
     }
-    if ((rc = kist_buf_puts(state, JUDGE_EMPTY, err)) == 0 && (rc = judge_images(s, state, err)) == 0) {
-        rc = judge_containers(s, state, err);
+    if ((rc = kist_buf_puts(state, JUDGE_EMPTY, err)) == 0 && (rc = judge_images(s, state, err)) == 0 &&
+        (rc = judge_containers(s, state, err)) == 0) {
+        rc = judge_volumes(s, state, err);
     }
     kist_store_close(s);
     return rc;

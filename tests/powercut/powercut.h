@@ -22,6 +22,7 @@ struct command {
     int result;       /* what it returns when nothing is in its way: not 0 where it is meant to fail */
     bool fleeting;    /* a power cut may undo it after it returned */
     bool makes_store; /* on the way there is an empty store */
+    bool makes_volumes; /* on the way some are there already */
 };
 
 extern const struct command commands[];

@@ -319,19 +319,41 @@ TEST(mounts_of_flags_and_image)
     init_true(&m);
     add(&m.options.volumes, "/proc/self/../../usr:/data/host:ro,rslave");
     add(&m.options.volumes, "/anonymous");
+    add(&m.options.volumes, "named.volume:/named:ro,nocopy");
     add(&m.options.tmpfs, "/run:size=1m");
     add(&m.image.volumes, "/data");
     add(&m.image.volumes, "/run/");
     m.options.read_only = true;
+    m.context.transient = true;
     REQUIRE_OK(generate(&m), m.err);
     CHECK_STR(mount_at(&m, "/data/host"), "bind /usr rbind,rslave,ro");
     CHECK_STR(mount_at(&m, "/anonymous"), "bind volumes/0 rbind,rprivate,copy");
+    CHECK_STR(mount_at(&m, "/named"), "bind volume/named.volume rbind,rprivate,ro");
     CHECK_STR(mount_at(&m, "/data"), "bind volumes/1 rbind,rprivate,copy");
     CHECK_STR(mount_at(&m, "/run"), "tmpfs tmpfs size=1m,noexec,nosuid,nodev");
     CHECK_STR(mount_at(&m, "/etc/hostname"), "bind etc/hostname rbind,rprivate,ro");
     CHECK_STR(member(&m, "root.readonly"), "true");
     CHECK_STR(member(&m, "linux.rootfsPropagation"), "\"rslave\"");
     release(&m);
+}
+
+/* A container that stays has its volumes in the store, under names that only it comes to. */
+TEST(anonymous_volumes_of_a_container_that_stays)
+{
+    char first[128], again[128];
+    struct made m;
+
+    for (int i = 0; i < 2; i++) {
+        init_true(&m);
+        add(&m.options.volumes, "/a");
+        add(&m.image.volumes, "/b");
+        REQUIRE_OK(generate(&m), m.err);
+        CHECK(kist_str_format(i ? again : first, sizeof(first), "%s", mount_at(&m, "/a")));
+        CHECK_INT(strlen(first), strlen("bind volume/ rbind,rprivate,copy") + 64);
+        CHECK(strcmp(first, mount_at(&m, "/b")) != 0);
+        release(&m);
+    }
+    CHECK_STR(again, first);
 }
 
 TEST(mounts_have_parents_first)

@@ -61,9 +61,10 @@ TEST(refused_volumes)
         {"/a:/b/..", "--volume: the path in the container can't be '/'"},
         {"/a:/../b", "--volume: '/../b' is no path in the container"},
         {"/..:/b", "--volume: '/..' is no path on the host"},
-        {"data:/b",
-         "--volume: 'data' names a volume, and named volumes are not supported: give a path ('/data' or "
-         "'./data'), or leave it out for an anonymous volume"},
+        {"da/ta:/b",
+         "--volume: 'da/ta' is neither the name of a volume nor a path on the host: give one such as '/da/ta' or "
+         "'./da/ta'"},
+        {"d:/b", "--volume: 'd' is neither the name of a volume nor a path on the host: give one such as '/d' or './d'"},
         {"/a:/b:", "--volume: invalid mode '' for '/b'"},
         {"/a:/b:rx", "--volume: invalid mode 'rx' for '/b'"},
         {"/a:/b:ro,rw", "--volume: invalid mode 'rw' for '/b'"},

@@ -57,6 +57,8 @@ int port_dir_rename(struct port_dir *from, const char *name, struct port_dir *to
 int port_dir_unlink(struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
 /* A directory and all in it, never crossing a mount point; nothing there is success. */
 int port_dir_remove_tree(struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
+/* Permission bits of a file or directory. */
+int port_dir_chmod(struct port_dir *dir, const char *name, unsigned mode, struct kist_error *err) KIST_CHECKED;
 /* The modification time becomes now. */
 int port_dir_touch(struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
 /* The modification time of a name, or with NULL of dir itself, becomes this: seconds since 1970. */

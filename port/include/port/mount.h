@@ -26,6 +26,7 @@ enum {
     PORT_MOUNT_RECURSIVE = 1 << 8,
     PORT_MOUNT_COPY =
         1 << 9, /* a bind whose source is an empty directory is first filled from what is at target */
+    PORT_MOUNT_FLEETING = 1 << 10, /* what it is filled with need not survive a power cut */
 };
 
 /* What passes between this mount and the host's it came from. */
@@ -35,6 +36,7 @@ struct port_mount {
     enum port_mount_kind kind;
     unsigned flags;
     enum port_propagation propagation;
+    uint64_t room; /* bytes that PORT_MOUNT_COPY may write; 0: any number */
     const char *type, *source, *data; /* data may be NULL */
     const char
         *target; /* absolute, in the container; made when missing, symlinks in it never leave the container */
