@@ -14,7 +14,12 @@
 #define WINDOW ((size_t)32 << 10)
 #define PACKED_MAX (CHUNK + (CHUNK >> 6)) /* neither compressor adds more to what it cannot shrink */
 #define FRAME_CHUNKS 8
-#define GZIP_LEVEL 6
+/* Between levels 4 and 5 of zlib: half the time of 6, for 1.5 % more bytes. */
+#define GZIP_LEVEL 5
+#define GZIP_GOOD 8
+#define GZIP_LAZY 8
+#define GZIP_NICE 32
+#define GZIP_CHAIN 16
 #define GZIP_MEMORY 8
 #define ZSTD_LEVEL 3
 
@@ -94,7 +99,7 @@ static int pack_gzip(z_stream *z, struct chunk *c)
     const unsigned char *data = c->data + WINDOW;
     int rc;
 
-    if (deflateReset(z) != Z_OK ||
+    if (deflateReset(z) != Z_OK || deflateTune(z, GZIP_GOOD, GZIP_LAZY, GZIP_NICE, GZIP_CHAIN) != Z_OK ||
         (c->window > 0 && deflateSetDictionary(z, data - c->window, (uInt)c->window) != Z_OK)) {
         return KIST_E_FAIL;
     }

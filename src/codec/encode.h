@@ -1,6 +1,6 @@
 /*
  * The compressing stage, whose output depends on its input alone: not on how that was cut, not on the machine, not on the
- * number of threads. gzip (RFC 1952): deflate level 6 of chunks of 1 MiB, each with the 32 KiB before it as dictionary and ended at
+ * number of threads. gzip (RFC 1952): deflate of chunks of 1 MiB, each with the 32 KiB before it as dictionary and ended at
  * a byte. zstd (RFC 8878): level 3, a new frame every 8 MiB.
  */
 #ifndef KIST_CODEC_ENCODE_H

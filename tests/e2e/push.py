@@ -2,7 +2,9 @@
 """Images to a registry: what it gets, what it is not sent again, what others make of it, and what goes wrong."""
 import json
 import os
+import random
 import re
+import signal
 
 import images
 import kit
@@ -231,6 +233,141 @@ def usage(t):
     t.fails(2, "exclude each other", "push", "--platform", "linux/arm64", "--all-platforms", name)
     r = t.kist("push", "--dry-run", name)
     contains(r.out, ["to push", "Would push 2 of 2 layers, "], "the plan")
+
+
+# ---- bad links ------------------------------------------------------------------------------------------------------
+
+IMPATIENT = {"KIST_REGISTRY_BACKOFF": "1ms"}
+MIB = 1 << 20
+
+
+def large(t, through, *faults, name="large", size=11):
+    """An image of one layer that takes so many MiB, behind a cutter with these faults; the cutter, and the name to push."""
+    noise = bytes(random.Random(1).randbytes(size * MIB))
+    source = oci.push(registry().host, "source", oci.image([oci.Layer.of([("noise", noise)])]), "1")
+    cutter = Cutter(t, through, *faults)
+    t.kist("pull", "-q", source)
+    t.kist("tag", source, f"{cutter.host}/{name}:1")
+    return cutter, f"{cutter.host}/{name}:1"
+
+
+def methods(cutter):
+    return [r["method"] for r in cutter.requests("/blobs/uploads/")]
+
+
+@test
+def dropped_segments(t):
+    """A segment that was cut off is sent again (once by the HTTP library, unasked); what the registry had is not."""
+    cutter, name = large(t, registry().host, "uploads/:method=PATCH:after=1:times=2:drop-body=1000000", name="dropped")
+    told = t.kist("push", "--json", name, env=IMPATIENT).json()
+    asked = methods(cutter)
+    equal((asked.count("POST"), asked.count("PATCH"), asked.count("PUT")), (2, 5, 2), "requests of uploads")
+    check("GET" in asked, "the registry was not asked what it has")
+    manifest = raw(f"{registry().host}/dropped:1")
+    equal(told["sent"], sum(part["size"] for part in [manifest["config"], *manifest["layers"]]), "bytes sent")
+    t.kist("pull", "-q", name, env={"KIST_ROOT": t.path("back")})
+
+
+@test
+def dropped_ends(t):
+    """The closing request, and an upload of one piece, are tried again too."""
+    cutter, name = large(t, registry().host, "uploads/:method=PUT:times=1:status=502", "uploads/:method=PUT:after=1:times=1:drop-body=1",
+                         name="ends")
+    t.kist("push", "-q", name, env=IMPATIENT)
+    equal([m for m in methods(cutter) if m != "POST"], ["PATCH", "PATCH", "PATCH", "PUT", "GET", "PUT", "PUT", "PUT"],
+          "requests of uploads")
+    t.kist("pull", "-q", name, env={"KIST_ROOT": t.path("back")})
+
+
+@test
+def lost_upload(t):
+    """Where the registry forgot what it had, the layer is sent from its start; not for ever."""
+    cutter, name = large(t, registry().host, "uploads/:method=PATCH:after=1:times=2:drop-body=9", "uploads/:method=GET:times=1:status=404",
+                         name="lost")
+    t.kist("push", "-q", name, env=IMPATIENT)
+    equal(methods(cutter), ["POST", "PATCH", "PATCH", "PATCH", "GET", "POST", "PATCH", "PATCH", "PATCH", "PUT", "POST", "PUT"],
+          "requests of uploads")
+    _, name = large(t, registry().host, "uploads/:method=PATCH:after=1:status=404:message=forgotten", name="never")
+    t.fails(10, ["cannot push", "/never:1'", "layer 'sha256:", "forgotten"], "push", name, env={**IMPATIENT, "KIST_REGISTRY_TRIES": "3"})
+
+
+@test
+def refused(t):
+    """What a registry says when it has had enough is what is told; once, where another try would not help."""
+    for number, (status, message, code, parts) in enumerate([
+            (413, "too large", 1, ["answered 413: too large"]), (507, "disk full", 1, ["answered 507: disk full"]),
+            (403, "pushing is over", 11, ["not authorised to push", "pushing is over"]),
+            (400, "bad day", 1, ["answered 400: bad day"]), (500, "no space left on device", 1, ["no space left on device"]),
+            (503, "come back later", 10, ["answered 503", "come back later", "given up after 2 tries"])]):
+        fault = f"uploads/:method=PATCH:after=1:status={status}:message={message}"
+        cutter, name = large(t, registry().host, fault, name=f"refused-{number}")
+        t.fails(code, parts, "push", name, env={**IMPATIENT, "KIST_REGISTRY_TRIES": "2"})
+        if code != 10:
+            equal(methods(cutter), ["POST", "PATCH", "PATCH"], f"requests of uploads when the answer is {status}")
+        equal(cutter.requests("/manifests/"), [], "requests for manifests")
+    equal(t.transient(), [], "what is left in tmp/ and partial/")
+
+
+@test
+def full_registry(t):
+    folder = t.mount("-t", "tmpfs", "-o", "size=6m", "tmpfs", t.path("full"))
+    server = t.server(Registry(t.path("small"), storage=folder))
+    _, name = large(t, server.host, name="big")
+    t.fails(1, ["cannot push", "answered 500", "no space left on device"], "push", name, env=IMPATIENT)
+    server.stop()
+
+
+@test
+def interrupted(t):
+    _, name = large(t, registry().host, "uploads/:method=PATCH:after=1:status=503", name="interrupted")
+    before = t.snapshot()
+    child = t.start("push", name, env={"KIST_REGISTRY_BACKOFF": "1h", "KIST_LOG_LEVEL": "info"})
+    while b"next try" not in child.stderr.readline():
+        check(child.poll() is None, "ended by itself")
+    child.send_signal(signal.SIGINT)
+    t.finish(child, ["push"], code=130)
+    equal(t.transient(), [], "what is left in tmp/ and partial/")
+    equal(set(t.snapshot()), set(before), "the files of the store")
+
+
+# ---- accounts, and layers that are no good --------------------------------------------------------------------------
+
+
+@test
+def accounts(t):
+    """A registry with users, over TLS."""
+    kit.need_programs("openssl")
+    key, certificate = t.path("key"), t.path("certificate")
+    kit.command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    server = t.server(Registry(t.path("guarded"), tls=(certificate, key), users={"anna": "secret"}))
+    name = pulled(t)
+    to = f"{server.host}/mine/box:1"
+    t.kist("tag", name, to)
+    env = {"KIST_TLS_CA": certificate, "DOCKER_CONFIG": t.path("docker")}
+    t.fails(11, ["cannot push", "not authorised to push 'mine/box' to"], "push", to, env=env)
+    t.kist("login", "-u", "anna", "--password-stdin", server.host, env=env, input=b"secret\n")
+    r = t.kist("push", "--json", to, env=env)
+    equal((r.json()["layers"], r.json()["present"]), (2, 0), "the push")
+    t.kist("pull", "-q", to, env={**env, "KIST_ROOT": t.path("back")})
+    t.fails(13, ["cannot push", "certificate"], "push", to, env={"DOCKER_CONFIG": t.path("docker")})
+
+
+@test
+def damaged_layer(t):
+    """Bytes that flash has changed are found before the registry has a blob of them."""
+    name = pulled(t)
+    path = max(t.layers().values(), key=os.path.getsize)
+    with open(path, "r+b") as f:
+        f.seek(200)
+        byte = f.read(1)
+        f.seek(200)
+        f.write(bytes([byte[0] ^ 0x10]))
+    to = f"{registry().host}/damaged/box:1"
+    t.kist("tag", name, to)
+    t.fails(15, ["cannot push", "layer 'sha256:" + os.path.basename(path)], "push", to)
+    kit.check(kit.subprocess.run(["skopeo", "inspect", "--tls-verify=false", f"docker://{to}"],
+                                 stdout=kit.subprocess.DEVNULL, stderr=kit.subprocess.DEVNULL).returncode != 0, "it was pushed")
 
 
 kit.main(prepare)

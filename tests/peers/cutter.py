@@ -19,7 +19,7 @@ CHUNK = 64 << 10
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authorization"}
 FLAGS = {"redirect-loop", "ignore-range", "chunked", "close"}
 NUMBERS = {"close-after", "stall-after", "truncate", "extra", "corrupt-at", "status", "times", "after", "bad-range", "slow",
-           "huge-header"}
+           "huge-header", "drop-body"}
 TEXTS = {"redirect", "replace-body", "retry-after", "method", "message", "content-type"}
 
 
@@ -41,10 +41,11 @@ class Fault:
             else:
                 raise ValueError(f"unknown action '{name}' in fault '{text}'")
         self.skip = self.actions.pop("after", 0)
+        self.method = self.actions.pop("method", None)
         self.left = self.actions.pop("times", None)
 
-    def take(self, path):
-        if not self.path.search(path) or self.left == 0:
+    def take(self, path, method):
+        if not self.path.search(path) or self.left == 0 or self.method not in (None, method):
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -66,12 +67,12 @@ class Cutter:
         self.tokens = {}
         self.log = open(args.log, "a", encoding="utf-8") if args.log else None
 
-    def fault_for(self, path):
+    def fault_for(self, path, method=None):
         """The actions of every fault that takes this request, the first named winning."""
         with self.lock:
             actions = {}
             for fault in self.faults:
-                if fault.take(path):
+                if fault.take(path, method):
                     actions = {**fault.actions, **actions}
             return actions
 
@@ -107,7 +108,13 @@ class Request:
             raise Dropped
         self.method, self.path, _ = line.decode("latin-1").split(None, 2)
         self.headers = http.client.parse_headers(stream)
-        self.body = stream.read(int(self.headers.get("Content-Length", 0)))
+        self.stream, self.read = stream, None
+
+    @property
+    def body(self):
+        if self.read is None:
+            self.read = self.stream.read(int(self.headers.get("Content-Length", 0)))
+        return self.read
 
 
 class Answer:
@@ -177,7 +184,11 @@ class Connection(socketserver.StreamRequestHandler):
         if self.cutter.args.bearer and not self.cutter.good_token(request.headers.get("Authorization", "")):
             self.send(self.unauthorized(request), {}, request)
             return True
-        actions = self.cutter.fault_for(path)
+        actions = self.cutter.fault_for(path, request.method)
+        if "drop-body" in actions:
+            self.rfile.read(min(actions["drop-body"], int(request.headers.get("Content-Length", 0))))
+            self.reset()
+            raise Dropped
         self.send(self.answer(request, actions), actions, request)
         return request.headers.get("Connection", "").lower() != "close" and not actions.get("close")
 
@@ -238,6 +249,7 @@ class Connection(socketserver.StreamRequestHandler):
         raise Dropped
 
     def send(self, answer, actions, request):
+        request.body # pylint: disable=pointless-statement # all of it is read before the answer
         self.adjust(answer, actions)
         lines = [f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, 'Odd')}"]
         lines += [f"{k}: {v}" for k, v in answer.headers]
