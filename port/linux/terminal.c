@@ -48,8 +48,8 @@ int port_terminal_ask(const char *prompt, bool secret, struct kist_buf *answer, 
     silent = before;
     silent.c_lflag &= ~(tcflag_t)(secret ? ECHO : 0);
     silent.c_lflag |= secret ? ECHONL : 0;
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &silent); /* before anybody begins to type */
     say(prompt);
-    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &silent);
     rc = read_line(answer, err);
     (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
     return rc;

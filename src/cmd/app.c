@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cmd/alias.h"
 #include "cmd/cmd.h"
 #include "cmd/help.h"
 
@@ -227,6 +228,40 @@ static int check_operands(const struct reading *r, struct kist_error *err)
     return 0;
 }
 
+/* Whether operand i is an image's name, by the word that the usage line has for it. */
+static bool is_image(const struct kist_command *c, int i)
+{
+    static const char *const words[] = {"IMAGE", "REF", "REPOSITORY", "NAME[:TAG]"};
+    const char *word = c->operands;
+
+    for (; i > 0 && strchr(word, ' '); i--) {
+        word = strchr(word, ' ') + 1;
+    }
+    word += *word == '[';
+    for (size_t w = 0; w < KIST_COUNT(words); w++) {
+        if (kist_str_starts(word, words[w])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Short names become long ones, in every command that takes images. */
+static int expand_aliases(struct kist_app *app, struct reading *r, struct kist_error *err)
+{
+    struct kist_settings *s = &app->settings;
+    char text[1024];
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && s->aliases.n > 0 && i < r->operand_count; i++) {
+        if (is_image(r->called.command, i) && kist_alias_expand(&s->aliases, r->operands[i], text, sizeof(text))) {
+            rc = kist_strv_add(&s->owned, text, err);
+            r->operands[i] = rc == 0 ? s->owned.v[s->owned.n - 1] : r->operands[i];
+        }
+    }
+    return rc;
+}
+
 static int run_command(struct kist_app *app, struct reading *r, struct kist_error *err)
 {
     int rc;
@@ -245,6 +280,9 @@ static int run_command(struct kist_app *app, struct reading *r, struct kist_erro
     rc = start_log(app->settings.log_level, err);
     if (rc == 0) {
         rc = check_operands(r, err);
+    }
+    if (rc == 0) {
+        rc = expand_aliases(app, r, err);
     }
     if (rc == 0) {
         rc = r->called.command->run(app, r->options, r->operand_count, r->operands, err);

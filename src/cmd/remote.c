@@ -48,6 +48,12 @@ static const struct kist_strv *certs_dirs(struct kist_app *app)
     return app->settings.certs_dirs.n > 0 ? &app->settings.certs_dirs : &list;
 }
 
+/* Only http_proxy is heeded by the library: where requests of others start programs, HTTP_PROXY is theirs to set. */
+static const char *plain_proxy(void)
+{
+    return getenv("http_proxy") ? NULL : getenv("HTTP_PROXY");
+}
+
 /* The latest time that has certainly passed. */
 static void set_floor(struct kist_app *app, struct kist_registry_options *o)
 {
@@ -69,6 +75,11 @@ int kist_remote_options(struct kist_app *app, struct kist_registry_options *o, s
 
     *o = (struct kist_registry_options){
         .insecure = &s->insecure,
+        .mirrors = &s->mirrors,
+        .proxy = s->proxy,
+        .plain_proxy = plain_proxy(),
+        .no_proxy = s->no_proxy,
+        .bandwidth = s->bandwidth,
         .ca_file = s->tls_ca,
         .tries = (unsigned)s->tries,
         .connect_ms = s->connect_ms,

@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "cmd/alias.h"
+#include "registry/registry.h"
 
 #define DEFAULT_FILE "/etc/kist/kist.conf"
 
@@ -37,6 +39,11 @@ const struct kist_setting kist_settings_table[] = {
     ROW("tls.time-floor", "tls-time-floor", 0, FLAG, time_floor, NULL, "Judge certificates by a later time than a clock that is behind"),
     ROW("registry.insecure", "registry-insecure", 0, LIST, insecure, "HOST[:PORT]",
         "Registry that may use plain HTTP or an unknown certificate"),
+    ROW("registry.mirror", "registry-mirror", 0, LIST, mirrors, "[HOST=]MIRROR", "Registry to ask first for what HOST has"),
+    ROW("registry.alias", "registry-alias", 0, LIST, aliases, "NAME=REPOSITORY", "Short name of a repository"),
+    ROW("registry.proxy", "registry-proxy", 0, TEXT, proxy, "URL", "Proxy, instead of the environment's"),
+    ROW("registry.no-proxy", "registry-no-proxy", 0, TEXT, no_proxy, "HOSTS", "Hosts that are reached without the proxy"),
+    ROW("registry.bandwidth", "registry-bandwidth", 0, BYTES, bandwidth, "SIZE", "Bytes a second that a transfer may take"),
     ROW("registry.auth-file", "registry-auth-file", 0, TEXT, auth_file, "FILE", "Logins, instead of where Docker has them"),
     ROW("registry.tries", "registry-tries", 0, NUMBER, tries, "N", "Tries of a request before it fails"),
     ROW("registry.connect-timeout", "registry-connect-timeout", 0, DURATION, connect_ms, "TIME",
@@ -310,6 +317,20 @@ int kist_settings_limits(const struct kist_settings *s, struct kist_store_limits
     return rc < 0 ? rc : parse_amount(&limits->reserve, s->reserve, "store.reserve", err);
 }
 
+static int check_registries(const struct kist_settings *s, struct kist_error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < s->mirrors.n; i++) {
+        rc = kist_registry_mirror_check(s->mirrors.v[i], err);
+        rc = rc < 0 ? kist_error_wrap(err, "registry.mirror '%.100s'", s->mirrors.v[i]) : rc;
+    }
+    for (size_t i = 0; rc == 0 && i < s->aliases.n; i++) {
+        rc = kist_alias_check(s->aliases.v[i], err);
+    }
+    return rc;
+}
+
 int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
 {
     struct kist_store_limits limits;
@@ -344,5 +365,6 @@ int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
         return kist_error_set(err, KIST_E_USAGE, "mem must be at least 1MiB");
     }
     rc = kist_settings_limits(s, &limits, err);
-    return rc < 0 ? rc : check_times(s, err);
+    rc = rc < 0 ? rc : check_times(s, err);
+    return rc < 0 ? rc : check_registries(s, err);
 }

@@ -25,6 +25,9 @@ struct kist_settings {
     struct kist_strv certs_dirs; /* empty: Docker's places and ours */
     bool time_floor;
     struct kist_strv insecure; /* registries */
+    struct kist_strv mirrors, aliases;
+    const char *proxy, *no_proxy; /* NULL: the environment's */
+    uint64_t bandwidth;        /* bytes a second; 0: no limit */
     const char *auth_file;     /* NULL: the search order */
     uint64_t tries;
     uint64_t connect_ms, stall_ms, backoff_ms;

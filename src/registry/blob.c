@@ -4,7 +4,8 @@
 
 #include "registry/client.h"
 
-#define MAX_ATTEMPTS 1000 /* also when each brings a little */
+#define MAX_ATTEMPTS 1000         /* that brought little or nothing */
+#define PROGRESS ((uint64_t)64 << 10) /* bytes by which an attempt was no failure, however it ended */
 
 struct blob {
     struct kist_sink *sink;
@@ -12,9 +13,10 @@ struct blob {
     uint64_t done;      /* bytes the sink has */
     uint64_t skip;      /* bytes of this answer that it has already */
     uint64_t *received; /* may be NULL */
+    bool sink_failed;   /* no other source will do better */
     bool whole;         /* Range has failed: ask for all of it */
     bool self_ending;   /* this answer's end is its own, not the connection's */
-    const char *what;
+    const char *path, *what;
 };
 
 static int wrong_size(const struct blob *b, bool larger, struct kist_error *err)
@@ -37,7 +39,8 @@ static int blob_begin(void *arg, const struct kist_http_head *head, struct kist_
     uint64_t first = 0;
 
     if (head->status == 206) {
-        if (!head->has_range || head->range_first > b->done) {
+        if (!head->has_range || head->range_first > b->done ||
+            (head->has_length && head->length != head->range_last - head->range_first + 1)) {
             return bad_range(b, err);
         }
         first = head->range_first;
@@ -79,6 +82,7 @@ static int blob_body(void *arg, const void *data, size_t len, struct kist_error 
     if (rc == 0) {
         b->done += len;
     }
+    b->sink_failed = rc < 0;
     return rc;
 }
 
@@ -106,28 +110,36 @@ static int attempt_blob(struct kist_registry *reg, struct kist_exchange *x, stru
     return rc;
 }
 
-static int fetch_blob(struct kist_registry *reg, struct kist_exchange *x, struct blob *b,
-                      struct kist_error *err)
+/* What is missing, from one source. */
+static int fetch_blob(void *arg, struct kist_registry *source, bool *own, struct kist_error *err)
 {
-    unsigned failures = 0;
+    struct blob *b = arg;
+    struct kist_exchange x = {.path = b->path, .what = b->what, .begin = blob_begin, .body = blob_body, .arg = b};
+    unsigned failures = 0, attempts = 0;
 
-    for (unsigned attempts = 1; b->done < b->size; attempts++) {
+    b->whole = false;
+    while (b->done < b->size) {
         struct kist_attempt attempt;
         uint64_t before = b->done;
-        int rc = attempt_blob(reg, x, b, &attempt, err);
+        int rc = attempt_blob(source, &x, b, &attempt, err);
 
         if (rc == 0) {
             continue;
         }
-        failures = b->done > before ? 1 : failures + 1;
+        *own = !b->sink_failed;
         if (!attempt.again) {
             return rc;
         }
-        if (failures >= reg->tries || attempts >= MAX_ATTEMPTS) {
-            kist_client_give_up(failures >= reg->tries ? failures : attempts, err);
+        if (b->done - before >= PROGRESS) { /* the link cuts, but it carries: on, at once */
+            failures = 0;
+            continue;
+        }
+        failures = b->done > before ? 1 : failures + 1;
+        if (failures >= source->tries || ++attempts >= MAX_ATTEMPTS) {
+            kist_client_give_up(failures >= source->tries ? failures : attempts, err);
             return rc;
         }
-        rc = kist_client_wait(reg, failures, &attempt, err);
+        rc = kist_client_wait(source, failures, &attempt, err);
         if (rc < 0) {
             return rc;
         }
@@ -145,13 +157,12 @@ int kist_registry_blob_from(struct kist_registry *reg, const struct kist_digest 
                             struct kist_sink *sink, uint64_t *received, struct kist_error *err)
 {
     char text[KIST_DIGEST_TEXT_MAX], path[KIST_DIGEST_TEXT_MAX + 8], what[KIST_DIGEST_TEXT_MAX + 8];
-    struct blob b = {.sink = sink, .size = size, .done = from, .received = received, .what = what};
-    struct kist_exchange x = {.path = path, .what = what, .begin = blob_begin, .body = blob_body, .arg = &b};
+    struct blob b = {.sink = sink, .size = size, .done = from, .received = received, .path = path, .what = what};
 
     (void)kist_digest_text(text, digest);
     if (!kist_str_format(path, sizeof(path), "blobs/%s", text) ||
         !kist_str_format(what, sizeof(what), "blob '%s'", text)) {
         return KIST_E_FAIL; /* cannot be: both have room for a digest */
     }
-    return fetch_blob(reg, &x, &b, err);
+    return kist_client_read(reg, fetch_blob, &b, err);
 }

@@ -291,3 +291,28 @@ int kist_client_exchange(struct kist_registry *reg, const struct kist_exchange *
         }
     }
 }
+
+/* Whether another source may do better. */
+static bool is_own_fault(int rc)
+{
+    return rc == KIST_E_NETWORK || rc == KIST_E_AUTH || rc == KIST_E_NOT_FOUND || rc == KIST_E_TLS ||
+           rc == KIST_E_CORRUPT || rc == KIST_E_FAIL;
+}
+
+int kist_client_read(struct kist_registry *reg,
+                     int (*ask)(void *arg, struct kist_registry *source, bool *own, struct kist_error *err), void *arg,
+                     struct kist_error *err)
+{
+    for (;;) {
+        bool last = reg->source >= reg->mirror_count, own = true;
+        struct kist_registry *source = last ? reg : reg->mirrors[reg->source];
+        int rc = ask(arg, source, &own, err);
+
+        if (rc == 0 || last || !own || !is_own_fault(rc)) {
+            return rc;
+        }
+        kist_log(KIST_LOG_INFO, "mirror '%s' of '%s' is given up: %s", source->host, reg->host,
+                 err ? err->message : "failed");
+        reg->source++;
+    }
+}

@@ -7,8 +7,14 @@
 #include "registry/http.h"
 #include "registry/registry.h"
 
+#define KIST_CLIENT_MIRRORS_MAX 8
+
 struct kist_registry {
     const struct kist_registry_options *options;
+    struct kist_reference ref;
+    /* Whom reading requests are made to: mirrors in order, then this one; those before source are given up. */
+    struct kist_registry *mirrors[KIST_CLIENT_MIRRORS_MAX];
+    size_t mirror_count, source;
     struct kist_http_settings settings;
     struct kist_http *http;
     unsigned tries;
@@ -59,6 +65,14 @@ int kist_client_attempt(struct kist_registry *reg, const struct kist_exchange *x
 
 /* Waits before the next try after failures in a row (from 1 on). KIST_E_INTERRUPTED when stop said so. */
 int kist_client_wait(struct kist_registry *reg, unsigned failures, const struct kist_attempt *attempt,
+                     struct kist_error *err) KIST_CHECKED;
+
+/*
+ * Asks sources until one gives what is wanted: ask returns 0, or an error. Where that may be the source's own fault, which
+ * *own (true before each call) may deny, the next is asked, also by later calls. The last one's result.
+ */
+int kist_client_read(struct kist_registry *reg,
+                     int (*ask)(void *arg, struct kist_registry *source, bool *own, struct kist_error *err), void *arg,
                      struct kist_error *err) KIST_CHECKED;
 
 /* Ends a row of failures: adds their number to the message. */

@@ -146,7 +146,6 @@ static int on_connected(void *arg, char *remote, char *local, int remote_port, i
 
 static CURLcode set_constants(struct kist_http *h)
 {
-    const char *proxy = h->settings->proxy;
     CURL *e = h->easy;
     CURLcode code = CURLE_OK;
 
@@ -159,7 +158,6 @@ static CURLcode set_constants(struct kist_http *h)
     SET(CURLOPT_USERAGENT, "kist/" KIST_VERSION);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
     SET(CURLOPT_ERRORBUFFER, h->words);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, h);
@@ -173,9 +171,6 @@ static CURLcode set_constants(struct kist_http *h)
     SET(CURLOPT_PREREQDATA, h);
     if (h->ca_file) {
         SET(CURLOPT_CAINFO, h->ca_file);
-    }
-    if (proxy) {
-        SET(CURLOPT_PROXY, proxy);
     }
     return code;
 }
@@ -195,6 +190,8 @@ static bool sends(enum kist_http_method method)
 static CURLcode set_request(struct kist_http *h, const struct kist_http_request *q,
                             struct curl_slist *headers)
 {
+    const struct kist_http_settings *s = h->settings;
+    uint64_t bandwidth = KIST_MIN(s->bandwidth, (uint64_t)INT32_MAX);
     long verify = q->insecure ? 0 : 1;
     char range[32] = "";
     CURL *e = h->easy;
@@ -219,8 +216,13 @@ static CURLcode set_request(struct kist_http *h, const struct kist_http_request 
     SET(CURLOPT_SSL_VERIFYPEER, verify);
     SET(CURLOPT_SSL_VERIFYHOST, verify * 2);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)q->connect_ms);
+    SET(CURLOPT_PROXY, s->proxy ? s->proxy : q->url->https ? NULL : s->plain_proxy);
     /* a proxy cannot know this machine's loopback */
-    SET(CURLOPT_NOPROXY, kist_url_is_loopback(q->url) ? "*" : NULL);
+    SET(CURLOPT_NOPROXY, kist_url_is_loopback(q->url) ? "*" : s->no_proxy);
+    SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)bandwidth);
+    SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)bandwidth);
+    /* a limited connection pauses after each bufferful, and is not to look stalled */
+    SET(CURLOPT_BUFFERSIZE, bandwidth > 0 ? KIST_MIN(RECEIVE_BUFFER, KIST_MAX((long)bandwidth, 1024L)) : RECEIVE_BUFFER);
 #undef SET
     return code;
 }

@@ -15,7 +15,8 @@ struct kist_http_settings {
     const char *ca_file; /* PEM bundle; NULL: the usual places */
     const struct kist_strv *certs_dirs; /* as in struct kist_tls */
     struct kist_tls_floor floor;
-    const char *proxy;   /* NULL: the environment's, "": none */
+    const char *proxy, *plain_proxy, *no_proxy; /* as in struct kist_registry_options */
+    uint64_t bandwidth; /* bytes a second; 0: no limit */
     uint64_t stall_ms;
     bool (*stop)(void *arg); /* may be NULL */
     void *stop_arg;

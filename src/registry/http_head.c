@@ -55,7 +55,7 @@ static bool take_number(const char **text, uint64_t *value)
 /* "bytes 5-9/10", "bytes 5-9/" with a star, or "bytes ", a star, "/10" (RFC 9110, 14.4). */
 static void take_range(struct kist_http_head *h, const char *value)
 {
-    uint64_t first = 0, last, total;
+    uint64_t first = 0, last = 0, total;
     bool part;
 
     if (strncasecmp(value, "bytes", 5) != 0 || (value[5] != ' ' && value[5] != '\t')) {
@@ -83,6 +83,7 @@ static void take_range(struct kist_http_head *h, const char *value)
     }
     h->has_range = part;
     h->range_first = first;
+    h->range_last = last;
 }
 
 /* "0-9": ten bytes; registries say "0-0" of none. */

@@ -9,10 +9,10 @@ struct kist_http_head {
     int status;      /* 0: no response yet */
     bool chunked;    /* the body says itself where it ends */
     bool has_length; /* length: Content-Length */
-    bool has_range;  /* range_first: where a part of the content starts (Content-Range) */
+    bool has_range;  /* range_first to range_last: the part of the content that this is (Content-Range) */
     bool has_total;  /* range_total: bytes of the whole content (Content-Range) */
     bool has_stored; /* stored: bytes of an upload that the registry has (Range, as the distribution spec uses it) */
-    uint64_t length, range_first, range_total, stored;
+    uint64_t length, range_first, range_last, range_total, stored;
     uint64_t least_chunk;                      /* OCI-Chunk-Min-Length; 0: not said */
     uint64_t retry_after_ms;                   /* 0: not said */
     char content_type[128];                    /* without parameters; "" where absent or too long */

@@ -7,8 +7,10 @@
 #include "base/secret.h"
 #include "image/manifest.h"
 #include "registry/client.h"
+#include "registry/mirror.h"
 
 #define DEFAULT_TRIES 5
+#define MIRROR_TRIES 2U /* there is another place to ask */
 #define DEFAULT_CONNECT_MS 15000
 #define DEFAULT_STALL_MS 30000
 #define DEFAULT_BACKOFF_MS 500
@@ -35,7 +37,8 @@ static bool set_names(struct kist_registry *reg, const struct kist_reference *r)
            kist_str_copy(reg->name, sizeof(reg->name), hub ? repository : r->path);
 }
 
-int kist_registry_open(struct kist_registry **out, const struct kist_reference *r,
+/* One source, without mirrors. */
+static int open_source(struct kist_registry **out, const struct kist_reference *r,
                        const struct kist_registry_options *options, struct kist_error *err)
 {
     struct kist_registry *reg = calloc(1, sizeof(*reg));
@@ -45,11 +48,15 @@ int kist_registry_open(struct kist_registry **out, const struct kist_reference *
         return kist_error_nomem(err);
     }
     reg->options = options;
+    reg->ref = *r;
     reg->settings = (struct kist_http_settings){
         .ca_file = options->ca_file,
         .certs_dirs = options->certs_dirs,
         .floor = {options->time_floor, options->time_floor_what},
         .proxy = options->proxy,
+        .plain_proxy = options->plain_proxy,
+        .no_proxy = options->no_proxy,
+        .bandwidth = options->bandwidth,
         .stall_ms = options->stall_ms ? options->stall_ms : DEFAULT_STALL_MS,
         .stop = options->stop,
         .stop_arg = options->stop_arg,
@@ -67,9 +74,82 @@ int kist_registry_open(struct kist_registry **out, const struct kist_reference *
     return 0;
 }
 
+int kist_registry_open(struct kist_registry **out, const struct kist_reference *r,
+                       const struct kist_registry_options *options, struct kist_error *err)
+{
+    const struct kist_strv *mirrors = options->mirrors;
+    struct kist_registry *reg = NULL;
+    struct kist_reference at;
+    int rc = open_source(&reg, r, options, err);
+
+    for (size_t i = 0; rc == 0 && mirrors && i < mirrors->n && reg->mirror_count < KIST_CLIENT_MIRRORS_MAX; i++) {
+        if (kist_mirror_match(mirrors->v[i], r, &at)) {
+            struct kist_registry **mirror = &reg->mirrors[reg->mirror_count];
+
+            rc = open_source(mirror, &at, options, err);
+            if (rc == 0) {
+                (*mirror)->tries = KIST_MIN((*mirror)->tries, MIRROR_TRIES);
+                reg->mirror_count++;
+            }
+        }
+    }
+    if (rc < 0) {
+        kist_registry_close(reg);
+        return rc;
+    }
+    *out = reg;
+    return 0;
+}
+
+/* What one source has found out of how it is spoken to. */
+static int copy_ways(struct kist_registry *to, const struct kist_registry *from, struct kist_error *err)
+{
+    to->plain = from->plain;
+    to->plain_allowed = from->plain_allowed;
+    to->settled = from->settled;
+    if (from->authorization) {
+        to->authorization = strdup(from->authorization);
+        return to->authorization ? 0 : kist_error_nomem(err);
+    }
+    return 0;
+}
+
+int kist_registry_open_like(struct kist_registry **out, const struct kist_registry *other, struct kist_error *err)
+{
+    struct kist_registry *reg = NULL;
+    int rc = kist_registry_open(&reg, &other->ref, other->options, err);
+
+    if (rc == 0) {
+        rc = copy_ways(reg, other, err);
+    }
+    for (size_t i = 0; rc == 0 && i < reg->mirror_count; i++) {
+        rc = copy_ways(reg->mirrors[i], other->mirrors[i], err);
+    }
+    if (rc < 0) {
+        kist_registry_close(reg);
+        return rc;
+    }
+    reg->source = other->source;
+    *out = reg;
+    return 0;
+}
+
+void kist_registry_share(struct kist_registry *reg, unsigned connections)
+{
+    if (reg->options->bandwidth > 0) {
+        reg->settings.bandwidth = KIST_MAX(reg->options->bandwidth / connections, (uint64_t)1);
+    }
+    for (size_t i = 0; i < reg->mirror_count; i++) {
+        kist_registry_share(reg->mirrors[i], connections);
+    }
+}
+
 void kist_registry_close(struct kist_registry *reg)
 {
     if (reg) {
+        for (size_t i = 0; i < reg->mirror_count; i++) {
+            kist_registry_close(reg->mirrors[i]);
+        }
         kist_http_close(reg->http);
         free(reg->scope);
         kist_secret_free(reg->authorization);
@@ -101,7 +181,7 @@ int kist_registry_require(struct kist_registry *reg, bool push, const char *from
 /* A manifest on its way. */
 struct fetch {
     struct kist_registry_document *doc;
-    const char *what;
+    const char *what, *tag_or_digest;
     char content_digest[KIST_DIGEST_TEXT_MAX];
 };
 
@@ -148,31 +228,42 @@ static int check_digest(struct fetch *f, const char *tag_or_digest, struct kist_
     return 0;
 }
 
-int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest,
-                           struct kist_registry_document *doc, struct kist_error *err)
+/* The manifest of one source. */
+static int fetch_manifest(void *arg, struct kist_registry *source, bool *own, struct kist_error *err)
 {
-    char path[64 + KIST_REFERENCE_TAG_MAX], what[KIST_REFERENCE_PATH_MAX + KIST_REFERENCE_TAG_MAX + 8];
-    bool digest = strchr(tag_or_digest, ':') != NULL;
-    struct fetch fetch = {.doc = doc, .what = what};
+    struct fetch *f = arg;
+    char path[64 + KIST_REFERENCE_TAG_MAX];
     struct kist_exchange x = {.path = path,
-                              .what = what,
+                              .what = f->what,
                               .accept = ACCEPT_MANIFESTS,
                               .begin = fetch_begin,
                               .body = fetch_body,
-                              .arg = &fetch};
+                              .arg = f};
     struct kist_attempt attempt;
+    int rc;
+
+    (void)own;
+    if (!kist_str_format(path, sizeof(path), "manifests/%s", f->tag_or_digest)) {
+        return kist_error_set(err, KIST_E_USAGE, "the tag is too long");
+    }
+    rc = kist_client_exchange(source, &x, &attempt, err);
+    return rc == 0 ? check_digest(f, f->tag_or_digest, err) : rc;
+}
+
+int kist_registry_manifest(struct kist_registry *reg, const char *tag_or_digest,
+                           struct kist_registry_document *doc, struct kist_error *err)
+{
+    char what[KIST_REFERENCE_PATH_MAX + KIST_REFERENCE_TAG_MAX + 8];
+    struct fetch fetch = {.doc = doc, .what = what, .tag_or_digest = tag_or_digest};
     int rc;
 
     memset(doc, 0, sizeof(*doc));
     kist_buf_init(&doc->body, KIST_MAX_MANIFEST);
-    if (!kist_str_format(path, sizeof(path), "manifests/%s", tag_or_digest) ||
-        !kist_str_format(what, sizeof(what), "'%s%s%s'", reg->name, digest ? "@" : ":", tag_or_digest)) {
+    if (!kist_str_format(what, sizeof(what), "'%s%s%s'", reg->name, strchr(tag_or_digest, ':') ? "@" : ":",
+                         tag_or_digest)) {
         return kist_error_set(err, KIST_E_USAGE, "the tag is too long");
     }
-    rc = kist_client_exchange(reg, &x, &attempt, err);
-    if (rc == 0) {
-        rc = check_digest(&fetch, tag_or_digest, err);
-    }
+    rc = kist_client_read(reg, fetch_manifest, &fetch, err);
     if (rc < 0) {
         kist_registry_document_release(doc);
     }

@@ -23,7 +23,11 @@ struct kist_registry_options {
     const struct kist_strv *certs_dirs; /* folders as Docker's certs.d, the first that has one for a host counts; NULL: none */
     int64_t time_floor;           /* seconds since 1970 that have certainly passed, for a clock that is behind; 0: none */
     const char *time_floor_what;  /* what happened then: "kist was built" */
-    const char *proxy;   /* NULL: HTTP(S)_PROXY and NO_PROXY of the environment, as curl has them */
+    const struct kist_strv *mirrors; /* "[HOST=]MIRROR[:PORT][/PREFIX]", asked in this order before HOST itself; or NULL */
+    const char *proxy;       /* URL; NULL: HTTP(S)_PROXY of the environment, as curl has them, "": none */
+    const char *plain_proxy; /* as proxy is NULL: for plain HTTP, HTTP_PROXY of the environment, which curl does not look at */
+    const char *no_proxy;    /* hosts with commas between; NULL: NO_PROXY of the environment */
+    uint64_t bandwidth;      /* bytes a second, in each direction; 0: as many as there are */
     unsigned tries; /* how often in a row a request fails, bringing nothing, before it is given up; 0: 5 */
     uint64_t connect_ms; /* 0: 15 s */
     uint64_t stall_ms;   /* no byte for so long is a dropped connection; 0: 30 s */
@@ -38,7 +42,17 @@ struct kist_registry;
  * connection yet. */
 int kist_registry_open(struct kist_registry **out, const struct kist_reference *r,
                        const struct kist_registry_options *options, struct kist_error *err) KIST_CHECKED;
+/*
+ * Another connection to what other is for: it begins with the mirror that answered other, and with its authorization. other
+ * may be used by another thread after, not while this runs.
+ */
+int kist_registry_open_like(struct kist_registry **out, const struct kist_registry *other,
+                            struct kist_error *err) KIST_CHECKED;
+/* So many connections share the bandwidth; 1 at first. */
+void kist_registry_share(struct kist_registry *reg, unsigned connections);
 void kist_registry_close(struct kist_registry *reg);
+/* KIST_E_USAGE for what cannot be an entry of options.mirrors. */
+int kist_registry_mirror_check(const char *entry, struct kist_error *err) KIST_CHECKED;
 
 /* The host that text names, without scheme and path: what accounts are kept under. KIST_E_USAGE. */
 int kist_registry_host(char host[KIST_REFERENCE_HOST_MAX], const char *text, struct kist_error *err) KIST_CHECKED;

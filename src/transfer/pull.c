@@ -123,13 +123,8 @@ static void *run_job(void *arg)
             .arg = job,
         };
 
-        if (!job->registry) {
-            rc = kist_registry_open(&job->registry, p->ref, &p->registry_options, &err);
-        }
         layer.registry = job->registry;
-        if (rc >= 0) {
-            rc = kist_layer_pull(&layer, &err);
-        }
+        rc = kist_layer_pull(&layer, &err);
         settle_layer(job, &layer, rc, &err);
     }
     return NULL;
@@ -139,23 +134,32 @@ static void *run_job(void *arg)
 static int run_jobs(struct pull *p, struct kist_registry *registry, struct kist_error *err)
 {
     struct job jobs[MAX_JOBS] = {{.pull = NULL}};
-    unsigned wanted = p->options->jobs ? KIST_MIN(p->options->jobs, MAX_JOBS) : DEFAULT_JOBS, started = 1;
+    unsigned wanted = p->options->jobs ? KIST_MIN(p->options->jobs, MAX_JOBS) : DEFAULT_JOBS, started = 1, opened = 1;
     size_t missing = 0;
 
     for (size_t i = 0; i < p->plan->layer_count; i++) {
         missing += p->plan->layers[i].state == KIST_PULL_WAITING;
     }
     jobs[0] = (struct job){.pull = p, .registry = registry};
-    while (started < wanted && started < missing) {
+    /* all connections before the first thread: each takes over what the first one knows */
+    while (opened < wanted && opened < missing && kist_registry_open_like(&jobs[opened].registry, registry, NULL) == 0) {
+        opened++; /* fewer side by side is slower, not wrong */
+    }
+    for (unsigned i = 0; i < opened; i++) {
+        kist_registry_share(jobs[i].registry, opened);
+    }
+    while (started < opened) {
         jobs[started].pull = p;
         if (pthread_create(&jobs[started].thread, NULL, run_job, &jobs[started]) != 0) {
-            break; /* fewer side by side is slower, not wrong */
+            break;
         }
         started++;
     }
     (void)run_job(&jobs[0]);
     for (unsigned i = 1; i < started; i++) {
         (void)pthread_join(jobs[i].thread, NULL);
+    }
+    for (unsigned i = 1; i < opened; i++) {
         kist_registry_close(jobs[i].registry);
     }
     if (p->failed) {

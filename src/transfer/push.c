@@ -190,6 +190,9 @@ static int open_registry(struct push *p, unsigned job, struct kist_error *err)
 
     if (!p->registries[job]) {
         rc = kist_registry_open(&p->registries[job], p->ref, &p->registry_options, err);
+        if (rc == 0) {
+            kist_registry_share(p->registries[job], p->options->jobs ? p->options->jobs : DEFAULT_JOBS);
+        }
     }
     return rc < 0 ? rc : kist_registry_require(p->registries[job], true, NULL, err);
 }

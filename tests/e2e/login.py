@@ -5,17 +5,16 @@ import json
 import os
 import pty
 import re
-import sys
 import warnings
 
 import kit
 import oci
-from kit import Process, Registry, check, contains, equal, test
+from kit import Registry, check, contains, equal, test
+from peers import PASSWORD, USER, Gate
 from shared import SHARED, prepare, registry
 
 warnings.filterwarnings("ignore", category=DeprecationWarning)  # crypt, in kit
 
-USER, PASSWORD = "anna", "pa55:word-of-anna"
 UNAUTHORIZED = 11
 
 
@@ -41,24 +40,6 @@ def auth(user=USER, password=PASSWORD):
 def read(path):
     with open(path) as f:
         return json.load(f)
-
-
-class Gate(Process):
-    """tests/peers/gate.py before the tests' registry; its token server is at another host, localhost."""
-
-    def __init__(self, t, *options, identity=None, realm="http://localhost:{}/token"):
-        port, token_port = kit.free_port(), kit.free_port()
-        self.requests_file = t.path(f"requests-{port}")
-        self.token_host = f"localhost:{token_port}"
-        args = [sys.executable, os.path.join(kit.TOP, "tests/peers/gate.py"), str(port), registry().host, "--token-port",
-                str(token_port), "--realm", realm.format(token_port), "--user", f"{USER}:{PASSWORD}", "--user", "reader:r",
-                "--log", self.requests_file, *options]
-        super().__init__(args + (["--identity", identity] if identity else []), "127.0.0.1", port, t.path(f"gate-{port}.log"))
-        t.server(self)
-
-    def requests(self, side):
-        with open(self.requests_file) as f:
-            return [r for r in map(json.loads, f) if r["side"] == side]
 
 
 # ---- login and logout -----------------------------------------------------------------------------------------------

@@ -5,52 +5,10 @@ import os
 
 import kit
 from kit import Registry, contains, equal, test
+from peers import Authority
 from shared import SHARED, prepare
 
 TLS = 13
-OPENSSL_CA = """
-[ca]
-default_ca = tests
-[tests]
-database = {folder}/database
-serial = {folder}/serial
-new_certs_dir = {folder}
-default_md = sha256
-policy = any
-copy_extensions = copy
-unique_subject = no
-[any]
-commonName = supplied
-"""
-
-
-class Authority:
-    """A CA in a folder, made on the spot."""
-
-    def __init__(self, folder):
-        kit.need_programs("openssl")
-        os.makedirs(folder)
-        self.folder = folder
-        self.certificate, self.key = self.path("ca.crt"), self.path("ca.key")
-        kit.command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
-                    self.key, "-out", self.certificate, "-days", "36500", "-subj", "/CN=the tests' CA", "-addext",
-                    "basicConstraints=critical,CA:TRUE")
-        for name, text in (("database", ""), ("serial", "1000\n"), ("openssl.cnf", OPENSSL_CA.format(folder=folder))):
-            with open(self.path(name), "w") as f:
-                f.write(text)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def issue(self, name, alternatives="IP:127.0.0.1", start=None, end=None):
-        """A certificate and its key; start and end: YYYYMMDDHHMMSSZ."""
-        key, request, certificate = self.path(name + ".key"), self.path(name + ".csr"), self.path(name + ".crt")
-        kit.command("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out",
-                    request, "-subj", f"/CN={name}", "-addext", f"subjectAltName={alternatives}")
-        times = (["-startdate", start] if start else []) + (["-enddate", end] if end else ["-days", "30"])
-        kit.command("openssl", "ca", "-batch", "-notext", "-config", self.path("openssl.cnf"), "-cert", self.certificate, "-keyfile",
-                    self.key, "-in", request, "-out", certificate, *times)
-        return certificate, key
 
 
 def authority(t):
