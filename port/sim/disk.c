@@ -228,6 +228,7 @@ static struct sim_op op_copy(const struct sim_op *op)
 void sim_do(const struct sim_op *op)
 {
     sim_apply(&sim_disk.now, op);
+    sim_watch();
     sim_disk.ops = sim_alloc(sim_disk.ops, (sim_disk.op_count + 1) * sizeof(*sim_disk.ops));
     sim_disk.ops[sim_disk.op_count++] = op_copy(op);
 }

@@ -79,6 +79,8 @@ uint32_t sim_walk(const struct sim_state *state, const char *path);
 /* Bytes taken by one node, and by it and all below it, in whole blocks. */
 uint64_t sim_allocated(uint32_t at);
 uint64_t sim_usage(uint32_t at);
+/* Something changed: whatever is watched is looked at. */
+void sim_watch(void);
 /* Bytes taken by all that has a name. */
 uint64_t sim_used(void);
 

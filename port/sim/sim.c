@@ -17,6 +17,11 @@ static struct {
     size_t handles;
 } sim;
 
+static struct {
+    char *path;
+    uint64_t peak;
+} watched;
+
 static void disarm(void)
 {
     sim.operations = sim.halt_at = sim.calls = sim.fail_at = 0;
@@ -166,6 +171,33 @@ size_t port_sim_count(const char *path)
     uint32_t at = sim_walk(&sim_disk.now, path);
 
     return at == SIM_NONE ? 0 : count(at);
+}
+
+uint64_t port_sim_usage(const char *path)
+{
+    uint32_t at = sim_walk(&sim_disk.now, path);
+
+    return at == SIM_NONE ? 0 : sim_usage(at);
+}
+
+void port_sim_watch(const char *path)
+{
+    free(watched.path);
+    watched.path = path ? sim_text(path) : NULL;
+    watched.peak = 0;
+    sim_watch();
+}
+
+uint64_t port_sim_peak(void)
+{
+    return watched.peak;
+}
+
+void sim_watch(void)
+{
+    if (watched.path) {
+        watched.peak = KIST_MAX(watched.peak, port_sim_usage(watched.path));
+    }
 }
 
 /* ---- the gate ---- */

@@ -199,10 +199,16 @@ int kist_store_image_add(struct kist_store *s, const struct kist_image_new *new,
 {
     KIST_AUTO(store_lock) struct port_file *lock = NULL;
     KIST_AUTO(config) struct kist_config config = {.created = 0};
+    struct kist_store_room *room = NULL;
     struct kist_image image;
     int rc;
 
-    if ((rc = kist_config_parse(&config, kist_buf_text(new->config), new->config->len, err)) == 0 &&
+    /* where something may go for it, it goes now, while nobody has the lock; that it does not help is told below */
+    rc = kist_store_room_take(s, "blobs", "-", kist_store_cost(s, new->manifest->len) + kist_store_cost(s, new->config->len),
+                              NULL, &room, err);
+    kist_store_room_free(room);
+    if ((rc == 0 || rc == KIST_E_NO_SPACE) &&
+        (rc = kist_config_parse(&config, kist_buf_text(new->config), new->config->len, err)) == 0 &&
         (rc = describe(s, &image, new, &config, err)) == 0 && (rc = kist_store_lock(s, true, &lock, err)) == 0) {
         rc = add_locked(s, new, &image, change, err);
     }

@@ -99,9 +99,8 @@ int kist_store_lease_begin(struct kist_store *s, const struct kist_digest *diges
     if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0) {
         return rc;
     }
-    if (count > 0 && kist_store_fits(s, kist_store_cost(s, count * KIST_DIGEST_HEX_MAX), NULL) < 0 &&
-        ((rc = kist_store_sweep(s, &index, NULL, NULL, err)) < 0 ||
-         (rc = kist_store_fits(s, kist_store_cost(s, count * KIST_DIGEST_HEX_MAX), err)) < 0)) {
+    if (kist_store_lease_fits(s, count, NULL) < 0 &&
+        ((rc = kist_store_sweep(s, &index, NULL, NULL, err)) < 0 || (rc = kist_store_lease_fits(s, count, err)) < 0)) {
         return rc;
     }
     if ((rc = lease_new(s, digests, count, out, err)) < 0) {

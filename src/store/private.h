@@ -173,6 +173,9 @@ uint64_t kist_store_headroom(struct kist_store *s);
 int kist_store_rooms(struct kist_store *s, bool reap, uint64_t *promised, struct kist_error *err) KIST_CHECKED;
 /* kist_store_space for whoever holds the lock, exclusively: nobody else takes of what is left. */
 int kist_store_space_locked(struct kist_store *s, struct kist_store_space *space, struct kist_error *err) KIST_CHECKED;
+/* 0: a lease of so many digests may be written. Some of what is kept is for that: who makes room begins with a lease. The caller
+ * holds the lock. */
+int kist_store_lease_fits(struct kist_store *s, size_t digests, struct kist_error *err) KIST_CHECKED;
 /* 0: so many bytes may be written now. The caller holds the lock, exclusively; where there is no limit he need not. */
 int kist_store_fits(struct kist_store *s, uint64_t bytes, struct kist_error *err) KIST_CHECKED;
 

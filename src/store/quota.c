@@ -5,7 +5,8 @@
 #include "base/str.h"
 #include "private.h"
 
-#define SLACK_BLOCKS 8 /* kept for directories that grow by a block between two checks */
+#define SLACK_BLOCKS 8 /* kept for directories that grow by a block between two checks, and for leases */
+#define LEASE_BLOCKS 6
 #define RECORD 16      /* bytes a filesystem needs at most to remember where a block is, in a file all in pieces */
 
 void kist_store_limit(struct kist_store *s, const struct kist_store_limits *limits)
@@ -61,7 +62,7 @@ static int find_space(struct kist_store *s, bool locked, struct kist_store_space
 {
     struct kist_store_usage usage;
     struct port_space fs;
-    uint64_t left;
+    uint64_t left, taken;
     int rc = port_dir_space(s->root, &fs, err);
 
     *space = (struct kist_store_space){.quota = 0};
@@ -75,15 +76,19 @@ static int find_space(struct kist_store *s, bool locked, struct kist_store_space
     if (kist_store_limited(s) && (rc = kist_store_rooms(s, locked, &space->promised, err)) < 0) {
         return rc;
     }
-    space->left = minus(minus(minus(space->available, space->reserve), space->promised), space->kept);
+    taken = space->reserve + space->promised + space->kept;
+    space->left = minus(space->available, taken);
+    space->over = minus(taken, space->available);
     if (space->quota > 0) {
         if ((rc = kist_store_usage(s, &usage, err)) < 0) {
             return rc;
         }
         space->used = usage.total;
-        left = minus(minus(minus(space->quota, space->used), space->promised), space->kept);
+        taken = space->used + space->promised + space->kept;
+        left = minus(space->quota, taken);
         space->by_quota = left < space->left;
         space->left = KIST_MIN(left, space->left);
+        space->over = KIST_MAX(minus(taken, space->quota), space->over);
     }
     return 0;
 }
@@ -123,6 +128,20 @@ int kist_store_space_fits(const struct kist_store_space *space, uint64_t bytes, 
     return kist_error_set(err, KIST_E_NO_SPACE, "needs %s, %s left %s%s (try 'kist image prune')",
                           kist_str_size(need, bytes), kist_str_size(left, space->left), what,
                           bound > 0 ? limit_text(limit, bound) : "");
+}
+
+int kist_store_lease_fits(struct kist_store *s, size_t digests, struct kist_error *err)
+{
+    uint64_t bytes = kist_store_cost(s, (uint64_t)digests * KIST_DIGEST_HEX_MAX);
+    struct kist_store_space space;
+    int rc = kist_store_space_locked(s, &space, err);
+
+    if (rc < 0 || digests == 0) {
+        return rc;
+    }
+    return bytes + space.over <= space.left + LEASE_BLOCKS * (uint64_t)s->block
+               ? 0
+               : kist_store_space_fits(&space, KIST_MAX(bytes, space.left + 1), err);
 }
 
 int kist_store_fits(struct kist_store *s, uint64_t bytes, struct kist_error *err)

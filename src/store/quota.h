@@ -48,6 +48,7 @@ struct kist_store_space {
     uint64_t kept;           /* for the rewrite of index.json */
     uint64_t available;      /* of the filesystem */
     uint64_t left;           /* what may still be written */
+    uint64_t over;           /* what is taken and promised beyond the limit, with what is kept; then left is 0 */
     bool by_quota;           /* it is the quota that says so, not the disk */
 };
 

@@ -11,7 +11,7 @@
 #include "private.h"
 
 #define PREFIX "room-"
-#define TRIES 3
+#define ROUNDS 4
 #define PLACE_MAX 320
 #define TEXT_MAX (PLACE_MAX + 24)
 
@@ -209,19 +209,34 @@ static int evict(struct kist_store *s, uint64_t missing, struct kist_error *err)
     return rc < 0 ? rc : 1;
 }
 
+/* 1: something went; 0: nothing may. What somebody who died left to be gone on with goes before images do. */
+static int clear(struct kist_store *s, int round, uint64_t missing, struct kist_error *err)
+{
+    uint64_t freed = 0;
+    int rc = round == 0 ? kist_store_left_drop(s, &freed, err) : 0;
+
+    return rc < 0 ? rc : freed > 0 ? 1 : s->limits.evict ? evict(s, missing, err) : 0;
+}
+
 /* Others may take what was just made free; but not for ever. */
 static int ask(const struct asking *a, struct kist_error *err)
 {
-    struct kist_error ignored;
+    struct kist_error full = {.code = KIST_OK}, why;
     uint64_t missing;
-    int rc = try(a, &missing, err);
+    int rc = try(a, &missing, &full), cleared = 1;
 
-    for (int i = 0; i < TRIES && rc == KIST_E_NO_SPACE && a->room->store->limits.evict; i++) {
-        rc = evict(a->room->store, missing, &ignored);
-        if (rc <= 0) {
-            return KIST_E_NO_SPACE; /* as err has it */
+    for (int round = 0; round < ROUNDS && rc == KIST_E_NO_SPACE && cleared > 0; round++) {
+        cleared = clear(a->room->store, round, missing, &why);
+        if (cleared > 0) {
+            rc = try(a, &missing, &full);
+        } else if (cleared < 0) {
+            (void)kist_error_wrap(&why, "cannot make room");
+            full = why;
+            rc = cleared;
         }
-        rc = try(a, &missing, err);
+    }
+    if (rc < 0 && err) {
+        *err = full;
     }
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "powercut.h"
 #include "store/check.h"
+#include "store/quota.h"
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -12,7 +13,8 @@ static const struct test_image app_old = {"docker.io/library/app:latest", "one",
                                app_new = {"docker.io/library/app:latest", "two", {1, 4}}, /* keeps the base */
     app_newer = {"docker.io/library/app:latest", "three", {1, 3}},
     app_tag = {"docker.io/library/app:1", "one", {1, 2, 3}},
-                               other = {"docker.io/library/other:latest", "other", {1, 5}};
+                               other = {"docker.io/library/other:latest", "other", {1, 5}},
+                               third = {"docker.io/library/third:latest", "third", {6, 7}};
 
 /* Of app_old; the preparations set it, so that making it up is no part of a command. */
 static struct kist_digest old_id;
@@ -131,6 +133,53 @@ static void prepare_old(void)
     put(s, &app_old);
     put(s, &other);
     kist_store_close(s);
+}
+
+/* ---- under a quota ---- */
+
+#define TIGHT (UINT64_C(148) << 10) /* what is there, and little more */
+
+static const struct kist_store_limits tight = {.quota = {TIGHT, false}},
+                                      tight_evicting = {.quota = {TIGHT, false}, .evict = true};
+
+static int run_limited(const struct kist_store_limits *limits, const struct test_image *image, struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, true, err);
+
+    if (rc == 0) {
+        kist_store_limit(s, limits);
+        rc = image_pull(s, image, 0, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+/* Only one image may go. */
+static void prepare_evicting(void)
+{
+    struct kist_error err = {.code = KIST_OK};
+    struct kist_store *s = open_store(true);
+
+    put(s, &app_old);
+    put(s, &other);
+    must(kist_store_image_pin(s, other.name, true, &err), &err, "a pin");
+    kist_store_close(s);
+}
+
+static int run_quota_fits(struct kist_error *err)
+{
+    return run_limited(&tight, &app_tag, err);
+}
+
+static int run_quota_full(struct kist_error *err)
+{
+    return run_limited(&tight, &third, err);
+}
+
+static int run_quota_evicts(struct kist_error *err)
+{
+    return run_limited(&tight_evicting, &third, err);
 }
 
 /* ---- removing ---- */
@@ -530,6 +579,19 @@ const struct command commands[] = {
     {.group = "update", .name = "pull beside another", .prepare = prepare_old, .run = run_pull_beside},
     {.group = "update", .name = "tag", .prepare = prepare_old, .run = run_tag},
     {.group = "update", .name = "tag over another image", .prepare = prepare_old, .run = run_tag_over},
+    {.group = "quota", .name = "pull that just fits", .prepare = prepare_old, .run = run_quota_fits, .quota = TIGHT},
+    {.group = "quota",
+     .name = "pull that does not fit",
+     .prepare = prepare_old,
+     .run = run_quota_full,
+     .result = KIST_E_NO_SPACE,
+     .quota = TIGHT},
+    {.group = "quota",
+     .name = "pull that makes room",
+     .prepare = prepare_evicting,
+     .run = run_quota_evicts,
+     .evicts = true,
+     .quota = TIGHT},
     {.group = "remove",
      .name = "rmi of an image in use",
      .prepare = prepare_container,

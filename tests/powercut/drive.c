@@ -56,6 +56,15 @@ static bool same(const struct kist_buf *a, const struct kist_buf *b)
     return strcmp(kist_buf_text(a), kist_buf_text(b)) == 0;
 }
 
+/* Since the last time, and all that was tried in it. */
+static void check_quota(struct drive *d, const char *when)
+{
+    if (d->command->quota > 0 && port_sim_peak() > d->command->quota) {
+        fail(d, "%s: %" PRIu64 " bytes were taken, the quota is %" PRIu64, when, port_sim_peak(), d->command->quota);
+        port_sim_watch(ROOT);
+    }
+}
+
 /* The command once more: it must succeed, and leave what it always leaves. */
 static void repeat(struct drive *d, const char *when)
 {
@@ -80,6 +89,7 @@ static void repeat(struct drive *d, const char *when)
     if (port_sim_handles() != 0) {
         fail(d, "%s: %zu handles stay open", when, port_sim_handles());
     }
+    check_quota(d, when);
 }
 
 /* They say the same but for volumes: whose line begins so. */
@@ -105,13 +115,35 @@ static bool same_but_volumes(const char *a, const char *b)
     }
 }
 
-/* A command that also makes the store, or volumes, may have come as far as that. */
+/* Each line of state is one of whole. */
+static bool is_part(const struct kist_buf *state, const struct kist_buf *whole)
+{
+    size_t len;
+
+    for (const char *line = kist_buf_text(state), *at; *line != '\0'; line += len + 1) {
+        len = strcspn(line, "\n");
+        at = kist_buf_text(whole);
+        while (at && strncmp(at, line, len + 1) != 0) {
+            at = strchr(at, '\n');
+            at = at ? at + 1 : NULL;
+        }
+        if (!at) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A command that also makes the store, or volumes, may have come as far as that; one that removes what is in its way, as far as that.
+ */
 static bool halfway(const struct drive *d, const struct kist_buf *state)
 {
     if (d->command->makes_volumes) {
         return same_but_volumes(kist_buf_text(state), kist_buf_text(&d->before));
     }
-    return d->command->makes_store && strcmp(kist_buf_text(state), JUDGE_EMPTY) == 0;
+    return (d->command->makes_store && strcmp(kist_buf_text(state), JUDGE_EMPTY) == 0) ||
+           (d->command->evicts && is_part(state, &d->before));
 }
 
 /* The disk as it is now must hold the state before the command or the one after it; strict: the one after it.
@@ -226,6 +258,9 @@ static void judge_failure(struct drive *d, int rc, int wanted, const struct kist
     bool done = rc == d->command->result || rc == d->command->again;
     struct port_sim_disk *moment;
 
+    if (d->command->evicts && rc == KIST_E_NO_SPACE) {
+        wanted = rc; /* what cannot be looked at is not removed to make room */
+    }
     if (!done && (rc != wanted || err->message[0] == '\0')) {
         fail(d, "%s: the command says %d '%s', wanted %d", when, rc, err->message, wanted);
     }
@@ -297,6 +332,7 @@ static bool begin(struct drive *d)
     if (d->command->prepare) {
         d->command->prepare();
     }
+    port_sim_watch(d->command->quota > 0 ? ROOT : NULL);
     port_sim_reboot(PORT_SIM_KEPT, 0);
     d->start = port_sim_save();
     must(judge(&d->before, &err), &err, d->command->name);
@@ -330,6 +366,8 @@ void drive(const struct command *command, struct tally *tally)
             fail_calls(&d, ENOSPC, false, KIST_E_NO_SPACE) + fail_calls(&d, ENOSPC, true, KIST_E_NO_SPACE);
         tally->allocations = fail_allocations(&d, false) + fail_allocations(&d, true);
     }
+    check_quota(&d, "at some time");
+    port_sim_watch(NULL);
     port_sim_free(d.start);
     kist_buf_release(&d.before);
     kist_buf_release(&d.after);

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "layer/layer.h"
 #include "powercut.h"
 #include "store/check.h"
+#include "store/quota.h"
 
 #define LAYERS 8
 #define CHUNK 4096 /* bytes that arrive at a time */
@@ -202,7 +202,7 @@ static int write_layer(struct kist_store_layer_tx *tx, unsigned number, enum tro
                                                .level = 1};
     struct kist_layer_writer *writer;
     struct kist_layer_info info;
-    int rc = kist_layer_writer_new(&writer, kist_store_layer_file(tx), &options, err);
+    int rc = kist_store_layer_writer(tx, &options, 4096, NULL, &writer, err);
 
     if (rc < 0) {
         return rc;

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "layer/layer.h"
 #include "powercut.h"
+#include "store/quota.h"
 
 /* Layer files that were found good once: name and contents, as hashes. */
 static struct {
@@ -194,6 +195,18 @@ static int judge_volumes(struct kist_store *s, struct kist_buf *state, struct ki
     return rc;
 }
 
+/* What the store takes is counted right, whatever was left. */
+static int judge_usage(struct kist_store *s, struct kist_error *err)
+{
+    struct kist_store_usage usage;
+    int rc = kist_store_usage(s, &usage, err);
+
+    return rc < 0 || usage.total == port_sim_usage(ROOT)
+               ? rc
+               : kist_error_set(err, KIST_E_CORRUPT, "the store counts %llu bytes, the disk %llu",
+                                (unsigned long long)usage.total, (unsigned long long)port_sim_usage(ROOT));
+}
+
 int judge(struct kist_buf *state, struct kist_error *err)
 {
     struct kist_store *s;
@@ -206,8 +219,8 @@ int judge(struct kist_buf *state, struct kist_error *err)
     if (rc < 0) {
         return rc;
     }
-    if ((rc = kist_buf_puts(state, JUDGE_EMPTY, err)) == 0 && (rc = judge_images(s, state, err)) == 0 &&
-        (rc = judge_containers(s, state, err)) == 0) {
+    if ((rc = judge_usage(s, err)) == 0 && (rc = kist_buf_puts(state, JUDGE_EMPTY, err)) == 0 &&
+        (rc = judge_images(s, state, err)) == 0 && (rc = judge_containers(s, state, err)) == 0) {
         rc = judge_volumes(s, state, err);
     }
     kist_store_close(s);

@@ -23,6 +23,8 @@ struct command {
     bool fleeting;    /* a power cut may undo it after it returned */
     bool makes_store; /* on the way there is an empty store */
     bool makes_volumes; /* on the way some are there already */
+    bool evicts;      /* on the way, what there was may go */
+    uint64_t quota;   /* bytes that ROOT may never come to take, at no moment; 0: any */
 };
 
 extern const struct command commands[];

@@ -70,6 +70,11 @@ void port_sim_free(struct port_sim_disk *saved);
 uint64_t port_sim_fingerprint(const char *path);
 /* Files and directories below path, that itself not counted. */
 size_t port_sim_count(const char *path);
+/* Bytes that the disk gives to path and all below it, as port_dir_usage counts them. */
+uint64_t port_sim_usage(const char *path);
+/* The most that was at any moment from now on; NULL ends it. port_sim_peak tells. */
+void port_sim_watch(const char *path);
+uint64_t port_sim_peak(void);
 /* Directories and files that are open, those of dead processes too. */
 size_t port_sim_handles(void);
 void port_sim_clock_set(int64_t seconds);
