@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "cmd/container_view.h"
+#include "container/etc.h"
 #include "container/plan.h"
 
 /* An object in the making: once memory is short, it stays so. */
@@ -74,21 +75,71 @@ static void put_state(struct maker details, const struct kist_container *c, cJSO
     }
 }
 
-static void put_host(struct maker details, const struct kist_container *c, const struct kist_plan *plan, const cJSON *config)
+/* Docker's word for it. */
+static const char *network_mode(const cJSON *config)
 {
-    const char *devices = kist_plan_note(config, "kist.devices"), *init = kist_plan_note(config, "kist.init");
-    struct maker m = object(details, "HostConfig"), policy = object(m, "RestartPolicy"), log = object(m, "LogConfig"),
-                 options = object(log, "Config");
-    char size[KIST_STR_SIZE_MAX];
-    bool own_network = false;
+    const char *kind = kist_plan_note(config, "kist.network");
     const cJSON *space;
 
     cJSON_ArrayForEach(space, kist_json_array(kist_json_object(config, "linux"), "namespaces"))
     {
         const char *type = kist_json_string(space, "type");
 
-        own_network = own_network || (type && strcmp(type, "network") == 0);
+        if (type && strcmp(type, "network") == 0) {
+            return kind ? kind : "none";
+        }
     }
+    return "host";
+}
+
+static int parse_port(void *arg, const char *word, struct kist_error *err)
+{
+    return kist_publish_parse(arg, word, err);
+}
+
+/* {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]} */
+static int add_binding(void *arg, const struct port_published *port, const char *address, struct kist_error *err)
+{
+    const struct maker *ports = arg;
+    char name[16], host[8];
+    struct maker binding = {cJSON_CreateObject(), ports->good};
+    const size_t len = strlen(address);
+    cJSON *list;
+
+    if (!kist_str_format(name, sizeof(name), "%u/%s", (unsigned)port->container, port->udp ? "udp" : "tcp") ||
+        !kist_str_format(host, sizeof(host), "%u", (unsigned)port->host)) {
+        cJSON_Delete(binding.object);
+        return kist_error_set(err, KIST_E_FAIL, "a port is too long");
+    }
+    list = cJSON_GetObjectItemCaseSensitive(ports->object, name);
+    if (!list) {
+        list = cJSON_AddArrayToObject(ports->object, name);
+    }
+    if (!list || !binding.object || !cJSON_AddItemToArray(list, binding.object)) {
+        cJSON_Delete(binding.object);
+        return kist_error_nomem(err);
+    }
+    if (address[0] == '[' && len < PORT_PROXY_ADDRESS_MAX) {
+        char bare[PORT_PROXY_ADDRESS_MAX];
+
+        memcpy(bare, address + 1, len - 2);
+        bare[len - 2] = '\0';
+        text(binding, "HostIp", bare);
+    } else {
+        text(binding, "HostIp", address);
+    }
+    text(binding, "HostPort", host);
+    return 0;
+}
+
+static void put_host(struct maker details, const struct kist_container *c, const struct kist_plan *plan, const cJSON *config)
+{
+    const char *devices = kist_plan_note(config, "kist.devices"), *init = kist_plan_note(config, "kist.init");
+    struct maker m = object(details, "HostConfig"), policy = object(m, "RestartPolicy"), log = object(m, "LogConfig"),
+                 options = object(log, "Config"), bindings;
+    KIST_AUTO(publish) struct kist_published ports = {.v = NULL};
+    char size[KIST_STR_SIZE_MAX];
+
     text(policy, "Name", kist_restart_name(plan->restart));
     number(policy, "MaximumRetryCount", (double)plan->max_restarts);
     text(log, "Type", plan->log_dir ? "local" : "none");
@@ -99,7 +150,10 @@ static void put_host(struct maker details, const struct kist_container *c, const
     flag(m, "Privileged", devices && strcmp(devices, "all") == 0);
     flag(m, "Init", init && strcmp(init, "true") == 0);
     flag(m, "ReadonlyRootfs", kist_json_bool(kist_json_object(config, "root"), "readonly", false));
-    text(m, "NetworkMode", own_network ? "none" : "host");
+    text(m, "NetworkMode", network_mode(config));
+    bindings = object(m, "PortBindings");
+    *m.good = *m.good && kist_etc_each_word(kist_plan_note(config, "kist.publish"), parse_port, &ports, NULL) == 0 &&
+              kist_publish_each(&ports, add_binding, &bindings, NULL) == 0;
     copy(m, "MaskedPaths", kist_json_array(kist_json_object(config, "linux"), "maskedPaths"));
     copy(m, "ReadonlyPaths", kist_json_array(kist_json_object(config, "linux"), "readonlyPaths"));
 }
@@ -185,6 +239,30 @@ static void put_mounts(struct maker details, const struct kist_container *c, str
     }
 }
 
+static void put_place(struct maker m, const cJSON *place)
+{
+    uint64_t prefix = 0;
+
+    (void)kist_json_u64(place, "prefix", &prefix);
+    text(m, "Gateway", kist_json_string(place, "gateway"));
+    text(m, "IPAddress", kist_json_string(place, "ip"));
+    number(m, "IPPrefixLen", (double)prefix);
+    text(m, "MacAddress", kist_json_string(place, "mac"));
+}
+
+static void put_network(struct maker details, const struct kist_container *c, const cJSON *config)
+{
+    struct maker m = object(details, "NetworkSettings"), ports = object(m, "Ports"), networks = object(m, "Networks"), one;
+
+    *m.good = *m.good && kist_container_each_port(c, add_binding, &ports, NULL) == 0;
+    put_place(m, c->network);
+    one = object(networks, network_mode(config));
+    if (c->network) {
+        copy(one, "Aliases", kist_json_array(c->network, "names"));
+        put_place(one, c->network);
+    }
+}
+
 static void put_all(struct maker m, const struct kist_engine *engine, const struct kist_container *c,
                     const struct kist_plan *plan, cJSON *config, cJSON *health)
 {
@@ -209,7 +287,7 @@ static void put_all(struct maker m, const struct kist_engine *engine, const stru
     put_host(m, c, plan, config);
     put_mounts(m, c, engine->store, config);
     put_config(m, c, plan, config);
-    (void)object(object(m, "NetworkSettings"), "Networks");
+    put_network(m, c, config);
     item(m, "RuntimeConfig", config);
 }
 

@@ -74,6 +74,36 @@ static int put_labels(cJSON *row, const cJSON *labels, struct kist_error *err)
     return rc < 0 ? rc : kist_json_put_string(row, "Labels", kist_buf_text(&text), err);
 }
 
+/* Docker's "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp". */
+static int add_port(void *arg, const struct port_published *port, const char *address, struct kist_error *err)
+{
+    struct kist_buf *text = arg;
+
+    return kist_buf_printf(text, err, "%s%s:%u->%u/%s", text->len > 0 ? ", " : "", address, (unsigned)port->host,
+                           (unsigned)port->container, port->udp ? "udp" : "tcp");
+}
+
+static int put_ports(cJSON *row, const struct kist_container *c, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONFIG);
+    int rc = kist_container_each_port(c, add_port, &text, err);
+
+    return rc < 0 ? rc : kist_json_put_string(row, "Ports", kist_buf_text(&text), err);
+}
+
+int kist_container_each_port(const struct kist_container *c, kist_publish_fn *each, void *arg, struct kist_error *err)
+{
+    KIST_AUTO(publish) struct kist_published ports = {.v = NULL};
+    const cJSON *port;
+    int rc = 0;
+
+    cJSON_ArrayForEach(port, kist_json_array(c->network, "ports"))
+    {
+        rc = rc < 0 || !cJSON_IsString(port) ? rc : kist_publish_parse(&ports, port->valuestring, err);
+    }
+    return rc < 0 ? rc : kist_publish_each(&ports, each, arg, err);
+}
+
 static int put_time(cJSON *row, const char *name, int64_t seconds, struct kist_error *err)
 {
     char text[KIST_STR_TIME_MAX];
@@ -117,6 +147,9 @@ int kist_container_row(const struct kist_container *c, bool full, cJSON **row, s
     }
     if (rc == 0) {
         rc = put_labels(made, c->labels, err);
+    }
+    if (rc == 0) {
+        rc = put_ports(made, c, err);
     }
     if (rc == 0) {
         *row = made;

@@ -118,16 +118,20 @@ static int open_chosen(struct chosen *c, struct kist_error *err)
     return rc;
 }
 
-static int network_of(const char *text, enum kist_network *network, struct kist_error *err)
+static int network_of(const struct kist_app *app, const char *text, struct kist_run_options *spec, struct kist_error *err)
 {
-    if (!text || strcmp(text, "none") == 0) {
-        *network = KIST_NETWORK_NONE;
-    } else if (strcmp(text, "host") == 0) {
-        *network = KIST_NETWORK_HOST;
-    } else {
-        return kist_error_set(err, KIST_E_USAGE, "network must be none or host, not '%s'", text);
+    static const char *const names[] = {"none", "host", "bridge"}; /* as in enum kist_network_mode */
+
+    spec->bridge = app->settings.network_bridge;
+    spec->subnet = app->settings.network_subnet;
+    text = text ? text : app->settings.network_default;
+    for (size_t i = 0; i < KIST_COUNT(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            spec->network = (enum kist_network_mode)i;
+            return 0;
+        }
     }
-    return 0;
+    return kist_error_set(err, KIST_E_USAGE, "network must be bridge, none or host, not '%s'", text);
 }
 
 static int log_of(const struct kist_app *app, const struct kist_creating_options *o, struct kist_run_options *spec,
@@ -162,7 +166,7 @@ static int complete_options(const struct kist_app *app, const struct kist_creati
 
     *spec = o->spec;
     spec->command = (struct kist_strv){.v = NULL};
-    rc = network_of(o->network, &spec->network, err);
+    rc = network_of(app, o->network, spec, err);
     rc = rc < 0 ? rc : log_of(app, o, spec, err);
     for (; rc == 0 && *words; words++) {
         rc = kist_strv_add(&spec->command, *words, err);

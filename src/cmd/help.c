@@ -23,12 +23,12 @@ void kist_help_program(FILE *out)
                        "Commands:\n");
     for (const struct kist_command *const *c = kist_commands; *c; c++) {
         if (((*c)->flags & KIST_CMD_INTERNAL) == 0) {
-            (void)fprintf(out, "  %-16s %s\n", (*c)->name, (*c)->summary);
+            (void)fprintf(out, "  %-18s %s\n", (*c)->name, (*c)->summary);
         }
     }
     (void)fprintf(out, "\nOther names:\n");
     for (const struct kist_command_alias *a = kist_command_aliases; a->name; a++) {
-        (void)fprintf(out, "  %-16s same as '%s'\n", a->name, a->command->name);
+        (void)fprintf(out, "  %-18s same as '%s'\n", a->name, a->command->name);
     }
     (void)fprintf(out, "\nOptions (but for --config, --help and --version also keys of the file and KIST_... variables):\n");
     print_options(out, kist_settings_options());

@@ -14,7 +14,7 @@ struct options {
 
 static const struct kist_column columns[] = {
     {"CONTAINER ID", "ID"}, {"IMAGE", "Image"}, {"COMMAND", "Command"}, {"CREATED", "RunningFor"},
-    {"STATUS", "Status"}, {"NAMES", "Names"}, {"SIZE", "Size"},
+    {"STATUS", "Status"}, {"PORTS", "Ports"}, {"NAMES", "Names"}, {"SIZE", "Size"},
 };
 
 /* ---- filters ---- */

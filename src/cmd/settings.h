@@ -31,6 +31,7 @@ struct kist_settings {
     const char *auth_file;     /* NULL: the search order */
     uint64_t tries;
     uint64_t connect_ms, stall_ms, backoff_ms;
+    const char *network_default, *network_bridge, *network_subnet;
     const char *log_dir;       /* where what containers write is kept */
     uint64_t log_size;         /* bytes of one container's */
     bool log_keep;             /* in the store, when it fails */

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/path.h"
+#include "container/etc.h"
 #include "layer/layer.h"
 #include "store/quota.h"
 
@@ -99,72 +100,10 @@ void kist_bundle_layers_close(struct kist_bundle_layers *l)
 
 /* ---- files and directories that mounts show ---- */
 
-static const char hosts[] = "127.0.0.1\tlocalhost\n"
-                            "::1\tlocalhost ip6-localhost ip6-loopback\n"
-                            "fe00::\tip6-localnet\n"
-                            "ff00::\tip6-mcastprefix\n"
-                            "ff02::1\tip6-allnodes\n"
-                            "ff02::2\tip6-allrouters\n";
-
-/* A file of the host, or nothing where it has none. */
-static int copy_host(struct kist_buf *text, const char *path, struct kist_error *err)
-{
-    KIST_AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : 1;
-    int rc = 0;
-
-    while (rc == 0 && n > 0) {
-        rc = kist_buf_reserve(text, 4096, err);
-        n = rc < 0 ? 0 : read(fd, text->data + text->len, 4096);
-        text->len += n > 0 ? (size_t)n : 0;
-    }
-    if (text->data) {
-        text->data[text->len] = '\0';
-    }
-    return rc < 0 ? kist_error_wrap(err, "cannot copy '%s'", path) : 0;
-}
-
-static int etc_text(struct kist_buf *text, const char *name, const struct port_sandbox_spec *s,
-                    struct kist_error *err)
-{
-    const bool own_network = (s->own & PORT_OWN_NETWORK) != 0;
-
-    if (strcmp(name, "hostname") == 0) {
-        return s->hostname ? kist_buf_printf(text, err, "%s\n", s->hostname)
-                           : copy_host(text, "/etc/hostname", err);
-    }
-    if (strcmp(name, "resolv.conf") == 0) {
-        return copy_host(text, "/etc/resolv.conf", err);
-    }
-    if (strcmp(name, "hosts") == 0) {
-        return own_network ? kist_buf_puts(text, hosts, err) : copy_host(text, "/etc/hosts", err);
-    }
-    return kist_error_set(err, KIST_E_USAGE, "config.json: there is no 'etc/%s' to mount", name);
-}
-
 /* Names as the containers' directories allow them. */
 static bool is_name(const char *name)
 {
     return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
-}
-
-static int make_etc(const char *name, const struct port_sandbox_spec *s, struct port_dir *run,
-                    struct kist_error *err)
-{
-    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONF);
-    struct port_file *file;
-    int rc = etc_text(&text, name, s, err);
-
-    rc = rc < 0 ? rc : port_file_create(&file, run, name, true, err);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = port_file_append(file, kist_buf_text(&text), text.len, err);
-    if (rc == 0 && fchmod(port_file_fd(file), 0644) < 0) {
-        rc = kist_error_sys(err, KIST_E_IO, errno, "cannot make '%s' readable", name);
-    }
-    port_file_discard(file);
-    return rc;
 }
 
 static int make_volume(const char *name, const char *path, struct port_dir *dir, struct kist_error *err)
@@ -250,7 +189,7 @@ static int make_source(struct kist_spec *spec, struct port_mount *m, struct kist
         return kist_error_set(err, KIST_E_FAIL, "the path of '%s' is too long", m->source);
     }
     m->flags |= is_volume ? PORT_MOUNT_FLEETING : 0U;
-    rc = is_etc ? make_etc(name, &spec->sandbox, run, err) : make_volume(name, path, dir, err);
+    rc = is_etc ? kist_etc_make(name, &spec->sandbox, spec->config, run, err) : make_volume(name, path, dir, err);
     rc = rc < 0 ? rc : kist_strv_add(&spec->texts, path, err);
     m->source = rc < 0 ? "" : spec->texts.v[spec->texts.n - 1];
     return rc;

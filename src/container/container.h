@@ -57,6 +57,7 @@ struct kist_container {
     char *command;            /* the process's arguments, joined by spaces */
     enum kist_container_status status;
     cJSON *labels;                      /* an object of strings; NULL: none */
+    cJSON *network;                     /* of one on a bridge that is up: what container/network.h says of <run>/<id>/network */
     char *health;                       /* "starting", "healthy", "unhealthy"; NULL: no health check, or not up */
     uint64_t restarts;                  /* of one that is up, by its restart policy */
     bool stopped;                       /* by stop or kill, the last time it was up */

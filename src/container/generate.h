@@ -9,7 +9,7 @@
 #include "container/user.h"
 #include "image/config.h"
 
-enum kist_network { KIST_NETWORK_NONE, KIST_NETWORK_HOST };
+enum kist_network_mode { KIST_NETWORK_NONE, KIST_NETWORK_HOST, KIST_NETWORK_BRIDGE };
 
 /* The flags of `kist run` and `kist create`, as given. Strings may be NULL: not given. */
 struct kist_run_options {
@@ -23,7 +23,12 @@ struct kist_run_options {
     struct kist_strv volumes; /* -v: "/host:/path[:options]", "./host:/path", "volume:/path", "/path" (anonymous) */
     struct kist_strv tmpfs;   /* --tmpfs: "/path[:options]" */
     const char *hostname;
-    enum kist_network network;
+    enum kist_network_mode network;
+    const char *bridge, *subnet;  /* the interface and the network of KIST_NETWORK_BRIDGE */
+    const char *ip;               /* an address of it; NULL: one that is free */
+    struct kist_strv publish, expose; /* -p, --expose */
+    bool publish_all;             /* -P: what is exposed, too */
+    struct kist_strv aliases, add_hosts, dns, dns_search, dns_options;
     struct kist_strv cap_add, cap_drop;
     struct kist_strv security_opt;
     const char *stop_signal;

@@ -35,6 +35,9 @@ int kist_generate_linux(cJSON *spec, const struct kist_generation *g, struct kis
 /* The annotations: what container.h and plan.h say of them. */
 int kist_generate_notes(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
 
+/* The annotations of container/network.h; after the others. */
+int kist_generate_network(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
+
 /* A member that is an array of strings. */
 int kist_generate_strings(cJSON *object, const char *name, const char *const *v, size_t n,
                           struct kist_error *err) KIST_CHECKED;

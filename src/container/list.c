@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "container/engine.h"
+#include "container/network.h"
 
 static int read_one(const struct kist_engine *e, const struct kist_container_ref *ref,
                     struct kist_container *c, struct kist_error *err)
@@ -42,6 +43,9 @@ static int read_one(const struct kist_engine *e, const struct kist_container_ref
     c->started = kist_container_is_up(c) && running.started > 0 ? running.started : state.started;
     c->finished = c->status == KIST_CONTAINER_EXITED && state.finished == 0 ? state.started : state.finished;
     c->exit_status = c->status == KIST_CONTAINER_EXITED || c->status == KIST_CONTAINER_RESTARTING ? state.exit_status : 0;
+    if (kist_network_look(&c->network, e, c->id, NULL) < 0) {
+        c->network = NULL; /* it is just going */
+    }
     c->health = kist_json_string(running.health, "Status") ? strdup(kist_json_string(running.health, "Status")) : NULL;
     kist_running_release(&running);
     return 0;
@@ -53,6 +57,7 @@ static void release_one(struct kist_container *c)
     free(c->command);
     free(c->health);
     cJSON_Delete(c->labels);
+    cJSON_Delete(c->network);
     *c = (struct kist_container){.pid = 0};
 }
 

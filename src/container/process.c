@@ -29,6 +29,7 @@ static int start(struct port_sandbox **out, const struct kist_process *p, struct
     struct port_sandbox_spec *s = &spec->sandbox;
     int rc = make_dir(rw, p->dir, "rw", err);
 
+    s->network = p->network; /* what is made of etc/ looks at it */
     rc = rc < 0 ? rc : make_dir(scratch, p->held->dir, "mnt", err);
     rc = rc < 0 ? rc : kist_bundle_sources(spec, p->e->store, p->dir, p->held->dir, err);
     if (rc < 0) {

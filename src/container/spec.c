@@ -128,7 +128,7 @@ int kist_spec_parse(struct kist_spec *spec, const cJSON *config, struct kist_err
 {
     int rc;
 
-    *spec = (struct kist_spec){.stop_signal = SIGTERM};
+    *spec = (struct kist_spec){.config = config, .stop_signal = SIGTERM};
     rc = parse_top(spec, config, err);
     rc = rc < 0 ? rc : kist_spec_parse_process(spec, config, err);
     rc = rc < 0 ? rc : kist_spec_parse_mounts(spec, config, err);

@@ -13,6 +13,7 @@
 struct kist_spec {
     struct port_sandbox_spec
         sandbox;     /* but root's layers and rw, cgroup.name, scratch: the engine's to fill in */
+    const cJSON *config; /* what it was parsed from */
     int stop_signal; /* SIGTERM where nothing else is said */
 
     /* what sandbox points to */

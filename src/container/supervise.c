@@ -57,6 +57,11 @@ static void on_output(void *arg, int stream, const char *data, size_t len)
 
 /* ---- one run ---- */
 
+static void leave_network(struct kist_supervisor *s)
+{
+    kist_network_down(&s->network, s->in->e, s->in->id, s->in->held->dir);
+}
+
 static void note_begun(struct kist_supervisor *s)
 {
     s->state = (struct kist_container_state){.started_once = true, .started = port_clock_now()};
@@ -80,7 +85,7 @@ static void note_begun(struct kist_supervisor *s)
 static int begin(struct kist_supervisor *s, const cJSON *config, const struct kist_container_fixed *fixed,
                  struct kist_error *err)
 {
-    const struct kist_process process = {
+    struct kist_process process = {
         .e = s->in->e,
         .id = s->in->id,
         .dir = s->in->dir,
@@ -90,10 +95,17 @@ static int begin(struct kist_supervisor *s, const cJSON *config, const struct ki
         .streams = {s->in->how->detached, s->in->how->detached || s->log ? on_output : NULL, s},
         .signals = s->signals,
     };
-    int rc = kist_process_start(&s->sandbox, &process, config, fixed, err);
+    int rc = kist_network_up(&s->network, s->in->e, s->in->id, s->in->of.name, s->in->held->dir, config, err);
 
+    if (rc < 0) {
+        return rc;
+    }
+    process.network = s->network.on ? &s->network.place : NULL;
+    rc = kist_process_start(&s->sandbox, &process, config, fixed, err);
     if (rc == 0) {
         note_begun(s);
+    } else {
+        leave_network(s);
     }
     return rc;
 }
@@ -120,6 +132,7 @@ static void note_ended(struct kist_supervisor *s)
     kist_health_end(s);
     port_sandbox_free(s->sandbox);
     s->sandbox = NULL;
+    leave_network(s);
     s->running.process = (struct port_process){.pid = 0};
     s->running.paused = false;
     s->kill_at = 0;

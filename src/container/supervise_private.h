@@ -3,6 +3,7 @@
 #define KIST_CONTAINER_SUPERVISE_PRIVATE_H
 
 #include "container/control.h"
+#include "container/network.h"
 #include "container/plan.h"
 #include "container/process.h"
 #include "container/ring.h"
@@ -37,6 +38,7 @@ struct kist_supervisor {
     struct kist_container_state state;
     struct port_signals *signals;
     struct port_sandbox *sandbox; /* NULL: between two runs */
+    struct kist_network network;
     struct kist_ring *log;        /* NULL: nothing is kept */
     int listener;
     struct kist_client clients[KIST_CLIENTS_MAX];

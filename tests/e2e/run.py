@@ -41,7 +41,7 @@ def own_failures(t):
     t.fails(125, "unable to find user", "run", "--rm", "-q", "-u", "stranger", name)
     t.fails(125, "no command specified", "run", "--rm", "-q", configured({}, tag="nothing"))
     t.fails(125, "neither the name of a volume nor a path", "run", "--rm", "-v", "na/me:/data", name)
-    t.fails(125, "bridge", "run", "--rm", "--network", "bridge", name)
+    t.fails(125, "mesh", "run", "--rm", "--network", "mesh", name)
     t.fails(125, "", "run", "--rm", "--cap-add", "NET_EVERYTHING", name)
     equal(t.kist("ps", "-aq").out, "", "the containers left")
 

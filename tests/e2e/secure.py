@@ -142,7 +142,7 @@ def namespaces(t):
 @test
 def networks(t):
     out = box(t, "ip addr; cat /proc/net/dev | tail -n +3 | wc -l").out
-    contains(out, ["lo:", "UP", "127.0.0.1/8", "\n1\n"], "the network by default")
+    contains(out, ["lo:", "UP", "127.0.0.1/8", "eth0@", "\n2\n"], "the network by default")
     check(kit.FAR not in out, "the host's address is in the container")
     contains(box(t, "ip addr", "--network", "host").out, kit.FAR, "the host's network")
     box(t, "(echo through | nc -l -p 7000 >/dev/null &) ; for i in 1 2 3 4 5 6 7 8 9; do "
