@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/str.h"
 #include "file_private.h"
 #include "port/clock.h"
 
@@ -52,13 +53,35 @@ static int holder_in(const char *line, const struct stat *st)
                : 0;
 }
 
-int port_file_lock_holder(const struct port_file *f)
+static void read_command(int pid, char *command, size_t size)
+{
+    char path[64], raw[256];
+    FILE *f;
+    size_t len;
+
+    if (pid <= 0 || !kist_str_format(path, sizeof(path), "/proc/%d/cmdline", pid) || !(f = fopen(path, "re"))) {
+        return;
+    }
+    len = fread(raw, 1, sizeof(raw) - 1, f);
+    (void)fclose(f);
+    for (size_t i = 0; i < len; i++) {
+        raw[i] = raw[i] == '\0' ? ' ' : raw[i];
+    }
+    while (len > 0 && raw[len - 1] == ' ') {
+        len--;
+    }
+    raw[len] = '\0';
+    (void)kist_str_printable(command, size, raw);
+}
+
+int port_file_lock_holder(const struct port_file *f, char *command, size_t size)
 {
     FILE *locks = fopen("/proc/locks", "re");
     char line[256];
     struct stat st;
     int pid = 0;
 
+    command[0] = '\0';
     if (!locks) {
         return 0;
     }
@@ -68,5 +91,6 @@ int port_file_lock_holder(const struct port_file *f)
         }
     }
     (void)fclose(locks);
+    read_command(pid, command, size);
     return pid > 0 ? pid : 0;
 }

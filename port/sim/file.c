@@ -322,7 +322,9 @@ int port_file_lock(struct port_file *f, bool exclusive, int wait_ms, struct kist
     return 0;
 }
 
-int port_file_lock_holder(const struct port_file *f)
+int port_file_lock_holder(const struct port_file *f, char *command, size_t size)
 {
+    (void)size;
+    command[0] = '\0';
     return contended(f, EXCLUSIVE) ? (int)f->process : 0;
 }

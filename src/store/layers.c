@@ -1,12 +1,12 @@
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/str.h"
 #include "private.h"
 #include "store/check.h"
 
 #define STEP (1U << 20) /* bytes of room taken at a time */
 #define STOP_MS 200 /* how late a stop may be noticed */
+#define TELL_MS 1000 /* of waiting, before it is told for whom */
 
 struct kist_store_layer_tx {
     struct kist_store *store;
@@ -78,20 +78,20 @@ static void tx_free(struct kist_store_layer_tx *tx)
 /* Waits until nobody else adds this layer. */
 static int lock_partial(const struct kist_store *s, struct port_file *f, const char *hex, struct kist_error *err)
 {
-    int rc = port_file_lock(f, true, 0, err), holder;
+    unsigned waited = 0;
+    int rc;
 
-    if (rc != KIST_E_CONFLICT) {
-        return rc;
-    }
-    holder = port_file_lock_holder(f);
-    kist_log(KIST_LOG_INFO, "waiting for layer 'sha256:%s', being added by process %d", hex, holder);
-    if (!s->stop) {
-        return port_file_lock(f, true, -1, err);
-    }
     /* a signal ends the wait of one thread only, and not of one that is just about to wait */
     while ((rc = port_file_lock(f, true, STOP_MS, err)) == KIST_E_CONFLICT) {
-        if (s->stop(s->stop_arg)) {
+        waited += STOP_MS;
+        if (waited == TELL_MS) {
+            kist_store_tell_wait(f, "layer", hex);
+        }
+        if (s->stop && s->stop(s->stop_arg)) {
             return kist_error_set(err, KIST_E_INTERRUPTED, "interrupted");
+        }
+        if (!s->stop && waited >= TELL_MS) {
+            return port_file_lock(f, true, -1, err);
         }
     }
     return rc;

@@ -45,6 +45,9 @@ void kist_store_lock_auto(struct port_file **lock);
 /* Seconds since 1970; what kist_store_fix_time said, else the clock's. */
 int64_t kist_store_now(const struct kist_store *s);
 
+/* Tells, as a warning, who holds the lock on f that somebody waits for: "waiting for <what> '<name>', locked by process 123 (kist pull a)". */
+void kist_store_tell_wait(const struct port_file *f, const char *what, const char *name);
+
 /* prefix and 16 random hex digits. */
 int kist_store_temp_name(char name[KIST_STORE_NAME_MAX], const char *prefix,
                          struct kist_error *err) KIST_CHECKED;

@@ -53,10 +53,23 @@ int kist_store_read(struct port_dir *dir, const char *name, struct kist_buf *out
 
 /* ---- locks and writing ---- */
 
+void kist_store_tell_wait(const struct port_file *f, const char *what, const char *name)
+{
+    char command[128];
+    int holder = port_file_lock_holder(f, command, sizeof(command));
+
+    if (holder > 0) {
+        kist_log(KIST_LOG_WARN, "waiting for %s '%s', locked by process %d%s%s%s", what, name, holder, command[0] ? " (" : "",
+                 command, command[0] ? ")" : "");
+    } else {
+        kist_log(KIST_LOG_WARN, "waiting for %s '%s', locked by another process", what, name);
+    }
+}
+
 int kist_store_lock(struct kist_store *s, bool exclusive, struct port_file **lock, struct kist_error *err)
 {
     struct port_file *f;
-    int rc = port_file_open_rw(&f, s->root, "lock", err), holder;
+    int rc = port_file_open_rw(&f, s->root, "lock", err);
 
     *lock = NULL;
     if (rc < 0) {
@@ -64,14 +77,7 @@ int kist_store_lock(struct kist_store *s, bool exclusive, struct port_file **loc
     }
     rc = port_file_lock(f, exclusive, 1000, err);
     if (rc == KIST_E_CONFLICT) {
-        holder = port_file_lock_holder(f);
-        if (holder > 0) {
-            kist_log(KIST_LOG_WARN, "waiting for the store '%s', locked by process %d", kist_store_root(s),
-                     holder);
-        } else {
-            kist_log(KIST_LOG_WARN, "waiting for the store '%s', locked by another process",
-                     kist_store_root(s));
-        }
+        kist_store_tell_wait(f, "the store", kist_store_root(s));
         rc = port_file_lock(f, exclusive, -1, err);
     }
     if (rc < 0) {

@@ -377,12 +377,13 @@ TEST(says_when_there_is_no_space)
 
 TEST(locks)
 {
+    char command[128];
     struct port_dir *dir = begin();
     struct port_file *a, *b;
 
     REQUIRE_OK(port_file_open_rw(&a, dir, "lock", &err), err);
     REQUIRE_OK(port_file_open_rw(&b, dir, "lock", &err), err);
-    CHECK_INT(port_file_lock_holder(b), 0);
+    CHECK_INT(port_file_lock_holder(b, command, sizeof(command)), 0);
     CHECK_OK(port_file_lock(a, false, 0, &err), err);
     CHECK_OK(port_file_lock(b, false, 0, &err), err);
     CHECK_INT(port_file_lock(b, true, 0, &err), KIST_E_CONFLICT);
@@ -390,13 +391,15 @@ TEST(locks)
     CHECK(strstr(err.message, "/lock' is locked by another process") != NULL);
     port_file_discard(a);
     CHECK_OK(port_file_lock(b, true, 0, &err), err);
-    CHECK_INT(port_file_lock_holder(b), getpid());
+    CHECK_INT(port_file_lock_holder(b, command, sizeof(command)), getpid());
+    CHECK(command[0] != '\0');
     port_file_discard(b);
     end(dir);
 }
 
 TEST(lock_dies_with_its_process)
 {
+    char command[128];
     struct port_dir *dir = begin();
     struct port_file *f;
     int ready[2], status;
@@ -416,7 +419,7 @@ TEST(lock_dies_with_its_process)
     CHECK(read(ready[0], &byte, 1) == 1);
     REQUIRE_OK(port_file_open_rw(&f, dir, "lock", &err), err);
     CHECK_INT(port_file_lock(f, true, 0, &err), KIST_E_CONFLICT);
-    CHECK_INT(port_file_lock_holder(f), child);
+    CHECK_INT(port_file_lock_holder(f, command, sizeof(command)), child);
     CHECK(kill(child, SIGKILL) == 0);
     CHECK_OK(port_file_lock(f, true, -1, &err), err);
     CHECK(waitpid(child, &status, 0) == child);

@@ -104,7 +104,10 @@ bool port_file_is(const struct port_file *f, struct port_dir *dir, const char *n
  * holder, 0 not at all, -1 for ever. KIST_E_CONFLICT when it stays held, KIST_E_INTERRUPTED when a signal handler ran.
  */
 int port_file_lock(struct port_file *f, bool exclusive, int wait_ms, struct kist_error *err) KIST_CHECKED;
-/* For messages: a process that holds a lock on this file now, 0 where there is none or nobody can tell. */
-int port_file_lock_holder(const struct port_file *f);
+/*
+ * For messages: a process that holds a lock on this file now, 0 where there is none or nobody can tell; and its command line, fit to be
+ * shown and cut to size bytes, "" where nobody can tell.
+ */
+int port_file_lock_holder(const struct port_file *f, char *command, size_t size);
 
 #endif
