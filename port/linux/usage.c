@@ -124,7 +124,16 @@ static int go_down(struct usage *u, const char *name, int64_t next)
     return 0;
 }
 
-/* -1 with errno; ESTALE where somebody moved the directory we were in. */
+/* Where the directory we are in was removed, filesystems say so in different words: all of them are ESTALE. -1. */
+static int stale(void)
+{
+    if (errno == ENOENT || errno == EINVAL) {
+        errno = ESTALE;
+    }
+    return -1;
+}
+
+/* -1 with errno; ESTALE where somebody moved or removed the directory we were in. */
 static int go_up(struct usage *u)
 {
     const struct level *above = &u->up[u->depth - 1];
@@ -132,7 +141,7 @@ static int go_up(struct usage *u)
     struct stat st;
 
     if (fd < 0) {
-        return -1;
+        return stale();
     }
     if (fstat(fd, &st) < 0 || st.st_dev != u->dev || st.st_ino != above->ino) {
         (void)close(fd);
@@ -143,7 +152,7 @@ static int go_up(struct usage *u)
     u->fd = fd;
     u->ino = above->ino;
     u->depth--;
-    return lseek(fd, (off_t)above->next, SEEK_SET) < 0 ? -1 : 0;
+    return lseek(fd, (off_t)above->next, SEEK_SET) < 0 ? stale() : 0;
 }
 
 /* Counts on in the directory we are in. 0: it is through; 1: went down into one of it; -1 with errno. */
@@ -172,7 +181,7 @@ static int count_here(struct usage *u)
         }
     }
     /* ENOENT: the directory itself was removed */
-    return got < 0 && errno != ENOENT ? -1 : 0;
+    return got < 0 && errno != ENOENT ? stale() : 0;
 }
 
 static int count_tree(struct usage *u, struct port_dir *dir, const char *name)

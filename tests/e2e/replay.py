@@ -51,7 +51,7 @@ def workload(archive):
     yield ["image", "prune", "-f"]
     yield ["image", "unpin", "fallback:1"]
     yield ["pull", "-q", SHARED["busybox"]]
-    yield ["save", "-o", archive, SHARED["busybox"], "fallback:1"]
+    yield ["save", "-o", archive, SHARED["busybox"]]
     yield ["rmi", "fallback:1"]
     yield ["rmi", "-f", SHARED["busybox"]]
     yield ["load", "-q", "-i", archive]
