@@ -133,7 +133,7 @@ static int load_program(const struct kist_buf *code)
 }
 
 /* A kernel without such programs (CONFIG_CGROUP_BPF) refuses the shortest one too. */
-static bool is_lacking(void)
+bool port_device_lacking(void)
 {
     KIST_AUTO(buf) struct kist_buf code = KIST_BUF_INIT(PROGRAM_MAX);
     KIST_AUTO(fd) int program = leave(&code, true, NULL) == 0 ? load_program(&code) : -1;
@@ -153,7 +153,7 @@ int port_device_filter(int group, const struct port_device_rule *rules, size_t c
     KIST_AUTO(fd) int program = load_program(&code);
 
     number = program < 0 ? errno : 0;
-    if (number != 0 && is_lacking()) {
+    if (number != 0 && port_device_lacking()) {
         /* what is left is that no filesystem in there takes device nodes */
         kist_log(KIST_LOG_WARN, "no device rules: this kernel has no programs for them (CONFIG_CGROUP_BPF)");
         return 0;

@@ -135,6 +135,8 @@ int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup
 void port_cgroup_remove_set(const struct port_cgroup_set *set);
 /* Closes descriptors; the groups stay. */
 void port_cgroup_release(struct port_cgroup_set *set);
+/* The kernel has no such programs; only root can tell. */
+bool port_device_lacking(void);
 /* Attaches the device rules to a v2 group. */
 int port_device_filter(int group, const struct port_device_rule *rules, size_t count,
                        struct kist_error *err) KIST_CHECKED;

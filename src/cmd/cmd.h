@@ -71,7 +71,7 @@ extern const struct kist_command kist_cmd_system_df;
 extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspect, kist_cmd_image_inspect,
     kist_cmd_rmi, kist_cmd_run, kist_cmd_create, kist_cmd_start, kist_cmd_ps, kist_cmd_rm, kist_cmd_info,
     kist_cmd_volume_create, kist_cmd_volume_ls, kist_cmd_volume_inspect, kist_cmd_volume_rm, kist_cmd_volume_prune,
-    kist_cmd_image_prune, kist_cmd_pin, kist_cmd_unpin, kist_cmd_container_prune, kist_cmd_system_prune,
+    kist_cmd_doctor, kist_cmd_image_prune, kist_cmd_pin, kist_cmd_unpin, kist_cmd_container_prune, kist_cmd_system_prune,
     kist_cmd_version, kist_cmd_help,
     kist_cmd_tag, kist_cmd_push;
 

@@ -33,6 +33,9 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     int rc;
 
     kist_settings_init(&defaults);
+    if (strcmp(app->settings.compression, "auto") == 0) {
+        app->settings.compression = KIST_BOARD_COMPRESSOR; /* this machine's kernel has no say */
+    }
     if (strcmp(app->settings.root, defaults.root) == 0) {
         rc = kist_error_set(err, KIST_E_USAGE, "a store for another machine is not kept at '%s' (say --root DIR)",
                             defaults.root);

@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "cmd/progress.h"
 #include "cmd/remote.h"
+#include "port/probe.h"
 #include "port/system.h"
 
 int kist_pulling_platform(const struct kist_app *app, const char *option, struct kist_platform *platform, bool *aarch32,
@@ -20,11 +22,28 @@ int kist_pulling_platform(const struct kist_app *app, const char *option, struct
     return kist_platform_parse(platform, text ? text : system.machine, err);
 }
 
+/* The board's choice, unless the kernel could not mount what it makes. */
+static bool takes_gzip(const char *compression)
+{
+    if (strcmp(compression, "auto") != 0) {
+        return strcmp(compression, "gzip") == 0;
+    }
+    if (strcmp(KIST_BOARD_COMPRESSOR, "gzip") == 0) {
+        return true;
+    }
+    if (port_probe_squashfs(true) != PORT_MISSING || port_probe_squashfs(false) == PORT_MISSING) {
+        return false;
+    }
+    kist_log(KIST_LOG_WARN, "layers are kept as gzip: this kernel's squashfs knows no zstd (CONFIG_SQUASHFS_ZSTD; "
+                            "layer.compression = gzip says so without asking)");
+    return true;
+}
+
 /* Half of the memory allowed goes to names, half to inodes of about 128 bytes. */
 void kist_pulling_layer(const struct kist_settings *s, struct kist_layer_options *o)
 {
     *o = (struct kist_layer_options){
-        .compressor = strcmp(s->compression, "gzip") == 0 ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD,
+        .compressor = takes_gzip(s->compression) ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD,
         .level = (int)s->compression_level,
         .workers = (unsigned)s->workers,
         .max_inodes = (uint32_t)KIST_MIN(s->mem / 256, (uint64_t)UINT32_MAX),

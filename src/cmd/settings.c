@@ -26,7 +26,7 @@ const struct kist_setting kist_settings_table[] = {
     ROW("pull.checkpoint", "pull-checkpoint", 0, BYTES, checkpoint, "SIZE",
         "Bytes of a layer after which a pull can be gone on with (default: 1 % more writing)"),
     ROW("mem", "mem", 0, BYTES, mem, "SIZE", "Memory for the tables of one layer"),
-    ROW("layer.compression", "layer-compression", 0, TEXT, compression, "NAME", "zstd or gzip, for new layers"),
+    ROW("layer.compression", "layer-compression", 0, TEXT, compression, "NAME", "zstd, gzip or auto, for new layers"),
     ROW("layer.level", "layer-level", 0, NUMBER, compression_level, "N", "Compression level, 0 the default"),
     ROW("layer.workers", "layer-workers", 0, NUMBER, workers, "N", "Threads that compress, beside each job's own"),
     ROW("store.quota", "store-quota", 0, TEXT, quota, "SIZE|N%", "The most the store may take"),
@@ -79,7 +79,7 @@ void kist_settings_init(struct kist_settings *s)
         .root = "/var/lib/kist",
         .jobs = 2,
         .mem = 64U << 20,
-        .compression = KIST_BOARD_COMPRESSOR,
+        .compression = "auto",
         .keep_previous = true,
         .time_floor = true,
         .tries = 5,
@@ -357,12 +357,12 @@ int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
     if (s->workers > 16) {
         return kist_error_set(err, KIST_E_USAGE, "layer.workers must be 0 to 16");
     }
-    if (strcmp(s->compression, "zstd") != 0 && strcmp(s->compression, "gzip") != 0) {
-        return kist_error_set(err, KIST_E_USAGE, "layer.compression must be zstd or gzip, not '%s'", s->compression);
+    if (strcmp(s->compression, "zstd") != 0 && strcmp(s->compression, "gzip") != 0 && strcmp(s->compression, "auto") != 0) {
+        return kist_error_set(err, KIST_E_USAGE, "layer.compression must be zstd, gzip or auto, not '%s'", s->compression);
     }
-    if (s->compression_level > (s->compression[0] == 'z' ? 3U : 9U)) {
+    if (s->compression_level > (s->compression[0] != 'g' ? 3U : 9U)) {
         return kist_error_set(err, KIST_E_USAGE, "layer.level must be at most %u for %s",
-                              s->compression[0] == 'z' ? 3U : 9U, s->compression);
+                              s->compression[0] != 'g' ? 3U : 9U, s->compression);
     }
     if (s->tries < 1 || s->tries > 1000) {
         return kist_error_set(err, KIST_E_USAGE, "registry.tries must be 1 to 1000");

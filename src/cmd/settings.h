@@ -16,7 +16,7 @@ struct kist_settings {
     uint64_t jobs;
     uint64_t checkpoint;       /* bytes; 0: as often as costs 1 % */
     uint64_t mem;              /* bytes for a layer's tables */
-    const char *compression;   /* "zstd" or "gzip" */
+    const char *compression;   /* "zstd", "gzip", or "auto": the board's, or what the kernel has */
     uint64_t compression_level;
     uint64_t workers;
     const char *quota, *reserve; /* NULL: none */

@@ -17,6 +17,7 @@ const struct kist_command *const kist_commands[] = {
     &kist_cmd_container_prune,
     &kist_cmd_system_prune,
     &kist_cmd_system_df,
+    &kist_cmd_doctor,
     &kist_cmd_check,
     &kist_cmd_volume_create,
     &kist_cmd_volume_ls,
