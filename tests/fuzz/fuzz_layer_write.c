@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "layer/layer.h"
+#include "mend.h"
 #include "scratch.h"
 
 /* The tar that comes back is compared as it comes. */
@@ -118,27 +119,6 @@ static void check(struct port_file *file, const uint8_t *data, size_t size)
     kist_layer_close(l);
 }
 
-#define BLOCK 512
-#define MAGIC_AT 257
-#define SUM_AT 148
-
-static void mend(uint8_t *tar, size_t size)
-{
-    for (size_t at = 0; at + BLOCK <= size; at += BLOCK) {
-        uint8_t *block = tar + at;
-        char text[8];
-        unsigned sum = 0;
-
-        if (memcmp(block + MAGIC_AT, "ustar", 5) != 0)
-            continue;
-        memset(block + SUM_AT, ' ', 8);
-        for (size_t i = 0; i < BLOCK; i++)
-            sum += block[i];
-        snprintf(text, sizeof(text), "%06o", sum);
-        memcpy(block + SUM_AT, text, 7);
-    }
-}
-
 static void run(const uint8_t *tar, size_t size, unsigned how)
 {
     struct kist_error err = {0};
@@ -166,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!tar)
         abort();
     memcpy(tar, data + 1, size - 1);
-    mend(tar, size - 1);
+    mend_tar(tar, size - 1);
     run(tar, size - 1, data[0]);
     free(tar);
     return 0;

@@ -182,6 +182,58 @@ static int run_quota_evicts(struct kist_error *err)
     return run_limited(&tight_evicting, &third, err);
 }
 
+/* ---- loading and importing ---- */
+
+static int load(size_t cut, struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, true, err);
+
+    if (rc == 0) {
+        rc = archive_load(s, cut, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_load(struct kist_error *err)
+{
+    return load(0, err);
+}
+
+/* In the last of its layers. */
+static int run_load_cut(struct kist_error *err)
+{
+    return load(2048, err);
+}
+
+static int run_import(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, true, err);
+
+    if (rc == 0) {
+        rc = archive_import(s, "docker.io/library/other:latest", 6, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static void prepare_archive(void)
+{
+    struct kist_store *s = open_store(true);
+
+    put(s, &app_old);
+    kist_store_close(s);
+    archive_make(&app_new, false);
+}
+
+static void prepare_archive_late(void)
+{
+    prepare_archive();
+    archive_make(&app_new, true);
+}
+
 /* ---- removing ---- */
 
 static void prepare_tagged(void)
@@ -592,6 +644,14 @@ const struct command commands[] = {
      .run = run_quota_evicts,
      .evicts = true,
      .quota = TIGHT},
+    {.group = "load", .name = "load", .prepare = prepare_archive, .run = run_load},
+    {.group = "load", .name = "load, layers first", .prepare = prepare_archive_late, .run = run_load},
+    {.group = "load",
+     .name = "load of a cut archive",
+     .prepare = prepare_archive,
+     .run = run_load_cut,
+     .result = KIST_E_CORRUPT},
+    {.group = "load", .name = "import", .prepare = prepare_old, .run = run_import},
     {.group = "remove",
      .name = "rmi of an image in use",
      .prepare = prepare_container,

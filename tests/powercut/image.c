@@ -90,6 +90,12 @@ static const struct kist_digest *diff_id_of(unsigned number)
     return &layers[number - 1].diff_id;
 }
 
+const struct kist_buf *layer_tar(unsigned number)
+{
+    (void)diff_id_of(number);
+    return &layers[number - 1].tar;
+}
+
 void images_release(void)
 {
     for (size_t i = 0; i < LAYERS; i++) {
@@ -99,7 +105,7 @@ void images_release(void)
 
 /* ---- documents ---- */
 
-static int write_config(struct kist_buf *out, const struct test_image *image, struct kist_error *err)
+int image_config(struct kist_buf *out, const struct test_image *image, struct kist_error *err)
 {
     int rc = kist_buf_printf(
         out, err,
@@ -122,7 +128,7 @@ struct kist_digest image_id(const struct test_image *image)
     struct kist_error err = {.code = KIST_OK};
     struct kist_digest id;
 
-    must(write_config(&config, image, &err), &err, "a config");
+    must(image_config(&config, image, &err), &err, "a config");
     kist_digest_of(&id, config.data, config.len);
     return id;
 }
@@ -281,7 +287,7 @@ static int pull(struct kist_store *s, const struct test_image *image, unsigned n
     struct kist_image_new new = {image->name, &manifest, &desc, &config, &desc.digest};
     char text[KIST_DIGEST_TEXT_MAX];
     struct kist_digest id;
-    int rc = write_config(&config, image, err);
+    int rc = image_config(&config, image, err);
 
     if (rc < 0) {
         return rc;
@@ -325,7 +331,7 @@ int image_replace(struct kist_store *s, const struct test_image *image, unsigned
         kist_store_layer_abort(tx);
         return rc;
     }
-    if ((rc = kist_store_layer_commit(tx, err)) < 0 || (rc = write_config(&config, image, err)) < 0) {
+    if ((rc = kist_store_layer_commit(tx, err)) < 0 || (rc = image_config(&config, image, err)) < 0) {
         return rc;
     }
     kist_digest_of(&id, config.data, config.len);

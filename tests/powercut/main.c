@@ -35,6 +35,7 @@ int main(int argc, char **argv)
         ran++;
     }
     images_release();
+    archive_release();
     judge_release();
     port_sim_reset(0);
     return failed > 0 || ran == 0;

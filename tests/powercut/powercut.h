@@ -54,6 +54,20 @@ int image_pull_beside(struct kist_store *s, const struct test_image *image, unsi
 /* What a repair does, but for the network: a layer and the config are put there anew. */
 int image_replace(struct kist_store *s, const struct test_image *image, unsigned layer, struct kist_error *err);
 
+/* The tar of a layer; the config of an image, appended to out. */
+const struct kist_buf *layer_tar(unsigned number);
+int image_config(struct kist_buf *out, const struct test_image *image, struct kist_error *err);
+
+/* ---- archive.c: images that come in an archive, or as a tar ---- */
+
+/* Makes the archive that archive_load reads, a docker-archive. */
+void archive_make(const struct test_image *image, bool layers_first);
+void archive_release(void);
+/* All of it but the last cut bytes, from a pipe. */
+int archive_load(struct kist_store *s, size_t cut, struct kist_error *err);
+/* An image of the layer. */
+int archive_import(struct kist_store *s, const char *name, unsigned layer, struct kist_error *err);
+
 /* ---- judge.c ---- */
 
 /*
