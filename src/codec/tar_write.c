@@ -10,9 +10,23 @@
 
 static const unsigned char zeros[2 * KIST_TAR_BLOCK_SIZE];
 
+static int data_write(struct kist_sink *sink, const void *data, size_t len, struct kist_error *err)
+{
+    return kist_tar_writer_data(KIST_CONTAINER_OF(sink, struct kist_tar_writer, data), data, len, err);
+}
+
+static int data_finish(struct kist_sink *sink, struct kist_error *err)
+{
+    (void)sink;
+    (void)err;
+    return 0;
+}
+
 void kist_tar_writer_init(struct kist_tar_writer *w, struct kist_sink *sink)
 {
-    *w = (struct kist_tar_writer){.sink = sink};
+    static const struct kist_sink_ops ops = {data_write, data_finish};
+
+    *w = (struct kist_tar_writer){.data = {&ops}, .sink = sink};
 }
 
 /* ---- pax records ---- */

@@ -8,6 +8,7 @@
 #include "codec/tar.h"
 
 struct kist_tar_writer {
+    struct kist_sink data; /* a stage that gives the member its data; its finish does nothing */
     struct kist_sink *sink;
     uint64_t left;  /* bytes of data that the member at hand still gets */
     size_t padding; /* after them */

@@ -28,6 +28,7 @@
 #include <stdbool.h>
 
 #include "base/str.h"
+#include "codec/stream.h"
 #include "store/store.h"
 
 #define KIST_CONTAINER_ID_MAX 65    /* 64 hex digits and NUL */
@@ -180,5 +181,12 @@ int kist_container_prune(const struct kist_engine *e, bool (*takes)(void *arg, c
 /* Removes what killed processes left in <run>, in cgroups, and their transient containers. Cheap when there
  * is nothing. */
 int kist_container_sweep(const struct kist_engine *e, struct kist_error *err) KIST_CHECKED;
+
+/*
+ * All files of the container, as it would see them, as a tar into sink, with its finish: from its layers and what it has written,
+ * whether it runs or not. Volumes and other mounts are not in it, nor sockets.
+ */
+int kist_container_export(const struct kist_engine *e, const char *id, struct kist_sink *sink, struct kist_error *err)
+    KIST_CHECKED;
 
 #endif

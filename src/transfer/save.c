@@ -136,34 +136,14 @@ static int put_image(struct kist_tar_writer *w, struct kist_store *s, const stru
     return rc == 0 ? put_buf(w, blob_name(name, &image->manifest_desc.digest), &image->manifest, err) : rc;
 }
 
-/* The end of a layer's pipeline: its tar becomes a member's data. */
-struct member_sink {
-    struct kist_sink sink;
-    struct kist_tar_writer *writer;
-};
-
-static int member_write(struct kist_sink *sink, const void *data, size_t len, struct kist_error *err)
-{
-    return kist_tar_writer_data(KIST_CONTAINER_OF(sink, struct member_sink, sink)->writer, data, len, err);
-}
-
-static int member_finish(struct kist_sink *sink, struct kist_error *err)
-{
-    (void)sink;
-    (void)err;
-    return 0;
-}
-
 static int copy_layer(struct kist_layer *layer, const struct kist_save_layer *wanted, struct kist_tar_writer *w,
                       struct kist_error *err)
 {
-    static const struct kist_sink_ops ops = {member_write, member_finish};
-    struct member_sink member = {{&ops}, w};
     struct kist_sha256_sink hashed;
     struct kist_digest got;
     int rc;
 
-    kist_sha256_sink_init(&hashed, &member.sink, wanted->size, "the layer's tar");
+    kist_sha256_sink_init(&hashed, &w->data, wanted->size, "the layer's tar");
     rc = kist_layer_tar(layer, &hashed.sink, err);
     if (rc < 0) {
         return rc;

@@ -392,5 +392,52 @@ def imported(t):
         equal(t.snapshot(), before, "the store after a failed import")
 
 
+# ---- exporting ------------------------------------------------------------------------------------------------------
+
+
+@test
+def exported(t):
+    """What a container sees is what is exported: from the layers and from what it wrote, running, ended or never started."""
+    name = SHARED["busybox"]
+    script = ("rm -r /usr/share/hidden; mkdir /usr/share/hidden; echo new >/usr/share/hidden/new; rm /etc/noexec; echo more >>/etc/motd; "
+              "ln /etc/motd /etc/also; ln -s /etc/motd /link; mkfifo /pipe; chmod 4711 /bin/busybox-suid; rm -r /var/data; echo file >/var/data; "
+              "mv /home/app /home/moved; mknod /null c 1 3; sha256sum $(find / -xdev -type f); find / -xdev | sed 's/^/name /'")
+    seen = t.kist("run", "-q", "--name", "one", name, "sh", "-c", script).out.splitlines()
+    t.kist("export", "-o", t.path("out.tar"), "one")
+    with tarfile.open(t.path("out.tar")) as archive:
+        members = {m.name: m for m in archive}
+        contents = {"/" + m.name: hashlib.sha256(archive.extractfile(m).read()).hexdigest() for m in members.values()
+                    if m.isfile() or m.islnk()}
+    names = sorted(line[5:].replace("//", "/") for line in seen if line.startswith("name ") and line[5:] != "/")
+    own = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")  # mounted over what is exported
+    equal(sorted("/" + n for n in members), names, "names in the archive")
+    sums = {line.split()[1].replace("//", "/"): line.split()[0] for line in seen if not line.startswith("name ")}
+    equal({n: h for n, h in contents.items() if n not in own}, {n: h for n, h in sums.items() if n not in own}, "the contents")
+    equal((members["bin/busybox-suid"].mode, members["link"].linkname, members["pipe"].isfifo()), (0o4711, "/etc/motd", True), "looks")
+    equal((members["null"].devmajor, members["null"].devminor), (1, 3), "a device")
+    check(members["etc/motd"].islnk() or members["etc/also"].islnk(), "a hard link is two files")
+    check("SCHILY.xattr.security.capability" in members["bin/busybox-net"].pax_headers, "file capabilities are lost")
+    equal([m.name for m in members.values() if any("overlay" in key for key in m.pax_headers)], [], "overlayfs's own attributes")
+    # what is exported imports, and runs
+    image_id = t.kist("import", "-c", "CMD cat /etc/motd", t.path("out.tar"), "again:1").out.strip()
+    equal(t.kist("run", "--rm", "again:1").out, "hello from the second layer\nmore\n", "what a container of it says")
+    check(image_id.startswith("sha256:"), image_id)
+    # never started; the image's own
+    t.kist("create", "-q", "--name", "two", name)
+    with open(t.path("two.tar"), "wb") as f:
+        t.finish(t.start("export", "two", stdout=f), ("export", "two"))
+    with tarfile.open(t.path("two.tar")) as archive:
+        equal(archive.extractfile("etc/motd").read(), b"hello from the second layer\n", "a file of the second layer")
+        names = archive.getnames()
+    check("usr/share/hidden/above" in names and "usr/share/hidden/below" not in names, "an opaque directory")
+    check("opt/swap" in names and "opt/swap/file" not in names and not [n for n in names if ".wh." in n], "what is hidden")
+    kit.command("mkdir", t.path("unpacked"))
+    kit.command("tar", "-C", t.path("unpacked"), "--xattrs", "--xattrs-include=*", "-xpf", t.path("two.tar"))
+    equal(kit.command("getcap", t.path("unpacked/bin/busybox-net")).split()[-1], "cap_net_raw=ep", "file capabilities")
+    equal(os.stat(t.path("unpacked/tmp")).st_mode & 0o7777, 0o1777, "the mode of /tmp")
+    t.fails(12, "no such container", "export", "none")
+    t.fails(2, "needs CONTAINER", "export")
+
+
 if __name__ == "__main__":
     kit.main(prepare)

@@ -1,0 +1,38 @@
+/* All that a file is, for whoever archives it. */
+#ifndef KIST_PORT_NODE_H
+#define KIST_PORT_NODE_H
+
+#include "port/file.h"
+
+enum port_node_type {
+    PORT_NODE_FILE,
+    PORT_NODE_DIRECTORY,
+    PORT_NODE_SYMLINK,
+    PORT_NODE_CHAR,
+    PORT_NODE_BLOCK,
+    PORT_NODE_FIFO,
+    PORT_NODE_SOCKET,
+};
+
+struct port_node_xattr {
+    char *name; /* whole: "security.capability" */
+    void *value;
+    size_t size;
+};
+
+struct port_node {
+    enum port_node_type type;
+    uint32_t mode; /* 07777 */
+    uint32_t uid, gid, major, minor, links;
+    uint64_t size, inode;
+    int64_t mtime;                  /* seconds since 1970 */
+    char *target;                   /* of a symlink, else NULL */
+    struct port_node_xattr *xattrs; /* of files and directories; at most 128 */
+    size_t xattr_count;
+};
+
+/* What name in dir is; nothing is followed. Release n whatever comes back. KIST_E_NOT_FOUND. */
+int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err) KIST_CHECKED;
+void port_node_release(struct port_node *n);
+
+#endif

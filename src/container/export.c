@@ -1,0 +1,351 @@
+/*
+ * A container's root as one tar, without mounting anything: first the names of the layers and of the writable directory are laid over
+ * one another, as overlayfs does it, then each is brought from where it is.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "codec/tar_write.h"
+#include "container/engine.h"
+#include "container/export_tree.h"
+#include "layer/layer.h"
+#include "port/node.h"
+
+#define OVERLAY_PREFIX "trusted.overlay."
+#define CHUNK ((size_t)64 << 10)
+
+/* A file that has several names, and the first of them in the archive. */
+struct link {
+    unsigned source;
+    uint64_t inode;
+    char *path;
+};
+
+struct export {
+    struct kist_layer **layers;
+    size_t layer_count;
+    struct port_dir *upper; /* the writable directory; NULL: there is none yet */
+    struct kist_export_node *root;
+    unsigned source; /* being laid over */
+    struct kist_tar_writer writer;
+    struct link *links;
+    size_t link_count, link_size;
+};
+
+/* ---- names ---- */
+
+static int add_entry(void *arg, const struct kist_layer_entry *e, struct kist_error *err)
+{
+    struct export *x = arg;
+
+    if (e->type == KIST_LAYER_WHITEOUT) {
+        kist_export_hide(x->root, e->path);
+        return 0;
+    }
+    return kist_export_put(x->root, e->path, x->source, e->type == KIST_LAYER_DIRECTORY, e->opaque, e->implied, err);
+}
+
+static bool is_opaque(const struct port_node *n)
+{
+    for (size_t i = 0; i < n->xattr_count; i++) {
+        if (strcmp(n->xattrs[i].name, OVERLAY_PREFIX "opaque") == 0) {
+            return n->xattrs[i].size == 1 && memcmp(n->xattrs[i].value, "y", 1) == 0;
+        }
+    }
+    return false;
+}
+
+struct place {
+    struct export *export;
+    struct port_dir *dir;
+    const char *path; /* of dir, "" the top */
+};
+
+static int add_name(void *arg, const char *name, struct kist_error *err)
+{
+    const struct place *at = arg;
+    struct export *x = at->export;
+    char path[KIST_MAX_PATH + 1];
+    struct place inside = {.export = x, .path = path};
+    struct port_node n;
+    bool directory;
+    int rc = port_node_read(at->dir, name, &n, err);
+
+    if (rc == 0 && !kist_str_format(path, sizeof(path), "%s%s%s", at->path, at->path[0] ? "/" : "", name)) {
+        rc = kist_error_set(err, KIST_E_UNSUPPORTED, "the path of '%.80s' in the container is too long", name);
+    }
+    directory = n.type == PORT_NODE_DIRECTORY;
+    if (rc == 0 && n.type == PORT_NODE_CHAR && n.major == 0 && n.minor == 0) {
+        kist_export_hide(x->root, path);
+    } else if (rc == 0 && n.type != PORT_NODE_SOCKET) { /* which no tar can hold */
+        rc = kist_export_put(x->root, path, x->source, directory, is_opaque(&n), false, err);
+        if (rc == 0 && directory && (rc = port_dir_open_at(&inside.dir, at->dir, name, false, err)) == 0) {
+            rc = port_dir_list(inside.dir, add_name, &inside, err);
+            port_dir_close(inside.dir);
+        }
+    }
+    port_node_release(&n);
+    return rc == KIST_E_NOT_FOUND ? 0 : rc; /* a running container took it away */
+}
+
+static int add_names(struct export *x, struct kist_error *err)
+{
+    struct place top = {.export = x, .dir = x->upper, .path = ""};
+    int rc = 0;
+
+    for (; x->source < x->layer_count && rc == 0; x->source++) {
+        rc = kist_layer_list(x->layers[x->source], add_entry, x, err);
+    }
+    return rc == 0 && x->upper ? port_dir_list(x->upper, add_name, &top, err) : rc;
+}
+
+/* ---- members ---- */
+
+/* 1: path is another name of a file that came already, *first. Else it is noted. */
+static int take_link(struct export *x, unsigned source, uint64_t inode, const char *path, const char **first,
+                     struct kist_error *err)
+{
+    for (size_t i = x->link_count; i > 0; i--) {
+        if (x->links[i - 1].inode == inode && x->links[i - 1].source == source) {
+            *first = x->links[i - 1].path;
+            return 1;
+        }
+    }
+    if (x->link_count == x->link_size) {
+        size_t size = x->link_size ? 2 * x->link_size : 32;
+        struct link *more = realloc(x->links, size * sizeof(*more));
+
+        if (!more) {
+            return kist_error_nomem(err);
+        }
+        x->links = more;
+        x->link_size = size;
+    }
+    x->links[x->link_count] = (struct link){source, inode, strdup(path)};
+    return x->links[x->link_count].path ? (x->link_count++, 0) : kist_error_nomem(err);
+}
+
+/* The header; 1: it was a link's, and no data is wanted. */
+static int put_header(struct export *x, struct kist_tar_entry *e, unsigned source, uint64_t inode, uint32_t links,
+                      struct kist_error *err)
+{
+    int linked = 0, rc;
+
+    if (links > 1 && e->type != KIST_TAR_DIRECTORY) {
+        linked = take_link(x, source, inode, e->name, &e->link_name, err);
+    }
+    if (linked == 1) {
+        e->type = KIST_TAR_HARDLINK;
+        e->xattr_count = 0;
+    }
+    rc = linked < 0 ? linked : kist_tar_writer_entry(&x->writer, e, err);
+    return rc < 0 ? rc : linked;
+}
+
+struct wanted {
+    struct export *export;
+    unsigned source;
+};
+
+static int put_entry(void *arg, const struct kist_layer_entry *e, struct kist_error *err)
+{
+    static const enum kist_tar_type types[] = {
+        [KIST_LAYER_FILE] = KIST_TAR_FILE,       [KIST_LAYER_DIRECTORY] = KIST_TAR_DIRECTORY,
+        [KIST_LAYER_SYMLINK] = KIST_TAR_SYMLINK, [KIST_LAYER_CHAR] = KIST_TAR_CHAR,
+        [KIST_LAYER_BLOCK] = KIST_TAR_BLOCK,     [KIST_LAYER_FIFO] = KIST_TAR_FIFO,
+        [KIST_LAYER_WHITEOUT] = KIST_TAR_FIFO, /* never asked for */
+    };
+    const struct wanted *w = arg;
+    struct export *x = w->export;
+    struct kist_tar_xattr xattrs[KIST_MAX_TAR_XATTRS];
+    struct kist_tar_entry entry = {.type = types[e->type], .name = e->path, .link_name = e->target, .mode = e->mode,
+                                   .uid = e->uid, .gid = e->gid, .mtime = e->mtime, .stored = e->size,
+                                   .major = e->major, .minor = e->minor, .xattrs = xattrs};
+    int rc;
+
+    for (size_t i = 0; i < e->xattr_count && i < KIST_COUNT(xattrs); i++) {
+        xattrs[entry.xattr_count++] = (struct kist_tar_xattr){e->xattrs[i].name, e->xattrs[i].value, e->xattrs[i].size};
+    }
+    rc = put_header(x, &entry, w->source, e->inode, e->links, err);
+    return rc == 0 && e->type == KIST_LAYER_FILE && e->size > 0
+               ? kist_layer_read_entry(x->layers[w->source], e, &x->writer.data, err)
+               : KIST_MIN(rc, 0);
+}
+
+/* A file that a running container makes shorter meanwhile ends in zeros. */
+static int put_data(struct export *x, struct port_file *file, uint64_t size, struct kist_error *err)
+{
+    KIST_AUTO(free) char *chunk = malloc(CHUNK);
+    uint64_t at = 0;
+    int rc = chunk ? 0 : kist_error_nomem(err);
+
+    while (rc == 0 && at < size) {
+        size_t n = (size_t)KIST_MIN(size - at, (uint64_t)CHUNK), got;
+
+        rc = port_file_read_at(file, at, chunk, n, &got, err);
+        if (rc == 0) {
+            memset(chunk + got, 0, n - got);
+            rc = kist_tar_writer_data(&x->writer, chunk, n, err);
+        }
+        at += n;
+    }
+    return rc;
+}
+
+static int put_node(struct export *x, struct port_dir *dir, const char *name, const char *path, struct port_node *n,
+                    struct kist_error *err)
+{
+    static const enum kist_tar_type types[] = {
+        [PORT_NODE_FILE] = KIST_TAR_FILE,   [PORT_NODE_DIRECTORY] = KIST_TAR_DIRECTORY, [PORT_NODE_SYMLINK] = KIST_TAR_SYMLINK,
+        [PORT_NODE_CHAR] = KIST_TAR_CHAR,   [PORT_NODE_BLOCK] = KIST_TAR_BLOCK,         [PORT_NODE_FIFO] = KIST_TAR_FIFO,
+        [PORT_NODE_SOCKET] = KIST_TAR_FIFO, /* never asked for */
+    };
+    struct kist_tar_xattr xattrs[KIST_MAX_TAR_XATTRS];
+    struct kist_tar_entry e = {.type = types[n->type], .name = path, .link_name = n->target, .mode = n->mode, .uid = n->uid,
+                               .gid = n->gid, .mtime = n->mtime, .stored = n->size, .major = n->major, .minor = n->minor,
+                               .xattrs = xattrs};
+    struct port_file *file = NULL;
+    int rc = n->type == PORT_NODE_FILE ? port_file_open(&file, dir, name, err) : 0;
+
+    for (size_t i = 0; i < n->xattr_count && e.xattr_count < KIST_COUNT(xattrs); i++) {
+        if (!kist_str_starts(n->xattrs[i].name, OVERLAY_PREFIX)) {
+            xattrs[e.xattr_count++] = (struct kist_tar_xattr){n->xattrs[i].name, n->xattrs[i].value, n->xattrs[i].size};
+        }
+    }
+    if (rc == 0) {
+        rc = put_header(x, &e, (unsigned)x->layer_count, n->inode, n->links, err);
+    }
+    rc = rc == 0 && file ? put_data(x, file, n->size, err) : KIST_MIN(rc, 0);
+    port_file_discard(file);
+    return rc;
+}
+
+/* path in the writable directory. */
+static int put_upper(struct export *x, const char *path, struct kist_error *err)
+{
+    struct port_dir *at = x->upper, *next;
+    const char *name = path;
+    struct port_node n;
+    int rc = 0;
+
+    for (const char *slash; rc == 0 && (slash = strchr(name, '/')); name = slash + 1) {
+        KIST_AUTO(free) char *part = strndup(name, (size_t)(slash - name));
+
+        rc = part ? port_dir_open_at(&next, at, part, false, err) : kist_error_nomem(err);
+        if (rc == 0) {
+            if (at != x->upper) {
+                port_dir_close(at);
+            }
+            at = next;
+        }
+    }
+    if (rc == 0) {
+        rc = port_node_read(at, name, &n, err);
+        rc = rc == 0 ? put_node(x, at, name, path, &n, err) : rc;
+        port_node_release(&n);
+    }
+    if (at != x->upper) {
+        port_dir_close(at);
+    }
+    return rc == KIST_E_NOT_FOUND ? 0 : rc; /* a running container took it away */
+}
+
+static int put_tree(struct export *x, const struct kist_export_node *node, struct kist_buf *path, struct kist_error *err)
+{
+    size_t len = path->len;
+    int rc = 0;
+
+    for (size_t i = 0; i < node->count && rc == 0; i++) {
+        const struct kist_export_node *child = node->children[i];
+        struct wanted w = {x, child->source};
+
+        rc = kist_buf_printf(path, err, "%s%s", len > 0 ? "/" : "", child->name);
+        if (rc == 0) {
+            rc = child->source < x->layer_count ? kist_layer_find(x->layers[child->source], path->data, put_entry, &w, err)
+                                                : put_upper(x, path->data, err);
+        }
+        if (rc == 0) {
+            rc = put_tree(x, child, path, err);
+        }
+        path->len = len;
+        path->data[len] = '\0';
+    }
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+static int open_layers(struct export *x, struct kist_store *s, const struct kist_container_fixed *fixed,
+                       struct kist_error *err)
+{
+    char text[KIST_DIGEST_TEXT_MAX];
+    int rc = 0;
+
+    x->layers = calloc(fixed->layer_count + 1, sizeof(struct kist_layer *));
+    if (!x->layers) {
+        return kist_error_nomem(err);
+    }
+    while (rc == 0 && x->layer_count < fixed->layer_count) {
+        const struct kist_digest *diff_id = &fixed->layers[x->layer_count];
+        struct port_file *file;
+
+        rc = kist_store_layer_open(s, diff_id, &file, err);
+        if (rc == 0 && (rc = kist_layer_open(&x->layers[x->layer_count++], file, err)) < 0) {
+            (void)kist_error_wrap(err, "layer '%s'", kist_digest_text(text, diff_id));
+        }
+    }
+    return rc;
+}
+
+static int open_upper(struct export *x, struct port_dir *dir, struct kist_error *err)
+{
+    struct port_dir *rw;
+    int rc = port_dir_open_at(&rw, dir, "rw", false, err);
+
+    if (rc == 0) {
+        rc = port_dir_open_at(&x->upper, rw, "upper", false, err);
+        port_dir_close(rw);
+    }
+    return rc == KIST_E_NOT_FOUND ? 0 : rc; /* it was never started */
+}
+
+static void release(struct export *x)
+{
+    for (size_t i = 0; i < x->link_count; i++) {
+        free(x->links[i].path);
+    }
+    free(x->links);
+    for (size_t i = 0; i < x->layer_count; i++) {
+        kist_layer_close(x->layers[i]);
+    }
+    free(x->layers);
+    port_dir_close(x->upper);
+    kist_export_free(x->root);
+}
+
+int kist_container_export(const struct kist_engine *e, const char *id, struct kist_sink *sink, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf path = KIST_BUF_INIT(KIST_MAX_PATH);
+    struct export x = {.root = kist_export_root()};
+    struct kist_container_fixed fixed;
+    struct port_dir *dir;
+    int rc = x.root ? kist_buf_puts(&path, "", err) : kist_error_nomem(err);
+
+    kist_tar_writer_init(&x.writer, sink);
+    if (rc == 0 && (rc = kist_store_container_open(e->store, id, &dir, err)) == 0) {
+        rc = kist_container_read_fixed(dir, &fixed, err);
+        if (rc == 0) {
+            rc = open_layers(&x, e->store, &fixed, err);
+            kist_container_fixed_release(&fixed);
+        }
+        rc = rc == 0 ? open_upper(&x, dir, err) : rc;
+        port_dir_close(dir);
+    }
+    if (rc == 0 && (rc = add_names(&x, err)) == 0 && (rc = put_tree(&x, x.root, &path, err)) == 0 &&
+        (rc = kist_tar_writer_end(&x.writer, err)) == 0) {
+        rc = kist_sink_finish(sink, err);
+    }
+    release(&x);
+    return rc;
+}
