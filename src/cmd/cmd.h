@@ -73,7 +73,7 @@ extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspec
     kist_cmd_volume_create, kist_cmd_volume_ls, kist_cmd_volume_inspect, kist_cmd_volume_rm, kist_cmd_volume_prune,
     kist_cmd_doctor, kist_cmd_image_prune, kist_cmd_pin, kist_cmd_unpin, kist_cmd_container_prune, kist_cmd_system_prune,
     kist_cmd_version, kist_cmd_help,
-    kist_cmd_tag, kist_cmd_push;
+    kist_cmd_tag, kist_cmd_push, kist_cmd_flatten, kist_cmd_recompress;
 
 extern const struct kist_command kist_cmd_check;
 

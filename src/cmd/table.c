@@ -12,6 +12,8 @@ const struct kist_command *const kist_commands[] = {
     &kist_cmd_inventory,
     &kist_cmd_login,
     &kist_cmd_logout,
+    &kist_cmd_flatten,
+    &kist_cmd_recompress,
     &kist_cmd_image_prune,
     &kist_cmd_pin,
     &kist_cmd_unpin,

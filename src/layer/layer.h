@@ -32,6 +32,7 @@ struct kist_layer_info {
     uint64_t recipe_bytes;   /* as kept, compressed */
     uint64_t tar_bytes;      /* of the tar it came from */
     uint32_t inodes;
+    enum kist_layer_compressor compressor; /* of an opened file */
     struct kist_digest diff_id; /* as the trailer names it */
 };
 

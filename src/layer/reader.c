@@ -109,6 +109,7 @@ static void fill_info(struct kist_layer *l)
     l->info.recipe_bytes = l->trailer.recipe_bytes;
     l->info.tar_bytes = l->trailer.tar_bytes;
     l->info.inodes = l->trailer.inodes;
+    l->info.compressor = l->trailer.compressor == KIST_SQUASHFS_GZIP ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD;
     memcpy(l->info.diff_id.bytes, l->trailer.diff_id, sizeof(l->info.diff_id.bytes));
 }
 

@@ -17,6 +17,7 @@ struct kist_store_layer_tx {
     struct kist_store_room *room; /* what the file may take, once it is written with kist_store_layer_writer */
     uint64_t max;                 /* the caller's own limit of bytes, 0 none */
     bool replaces;                /* a layer that is kept already */
+    bool aside;                   /* that goes to damaged/ */
 };
 
 static int find_layer(struct kist_store *s, const char *hex, struct kist_error *err)
@@ -170,7 +171,18 @@ int kist_store_layer_resume(struct kist_store *s, const struct kist_digest *diff
 int kist_store_layer_replace(struct kist_store *s, const struct kist_digest *diff_id,
                              struct kist_store_layer_tx **out, struct kist_error *err)
 {
-    return begin(s, diff_id, true, true, out, err);
+    int rc = begin(s, diff_id, true, true, out, err);
+
+    if (rc == 0) {
+        (*out)->aside = true;
+    }
+    return rc;
+}
+
+int kist_store_layer_rewrite(struct kist_store *s, const struct kist_digest *diff_id,
+                             struct kist_store_layer_tx **out, struct kist_error *err)
+{
+    return begin(s, diff_id, false, true, out, err);
 }
 
 struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx)
@@ -302,8 +314,8 @@ static int put_in_place(struct kist_store_layer_tx *tx, const char *hex, struct 
     struct kist_store *s = tx->store;
     int rc = 0;
 
-    if (tx->replaces && ((rc = kist_store_lock(s, true, &lock, err)) < 0 ||
-                         (rc = kist_store_set_aside(s, s->layers, hex, err)) < 0)) {
+    if (tx->aside && ((rc = kist_store_lock(s, true, &lock, err)) < 0 ||
+                      (rc = kist_store_set_aside(s, s->layers, hex, err)) < 0)) {
         return rc;
     }
     return port_dir_rename(s->partial, tx->hex, s->layers, hex, err);

@@ -112,6 +112,10 @@ int kist_store_layer_find(struct kist_store *s, const struct kist_digest *diff_i
 /* A layer is kept, or was begun. */
 bool kist_store_layer_begun(struct kist_store *s, const struct kist_digest *diff_id);
 
+/* As kist_store_layer_begin; but a layer that is there does not count: it is replaced when the new file is committed. */
+int kist_store_layer_rewrite(struct kist_store *s, const struct kist_digest *diff_id,
+                             struct kist_store_layer_tx **out, struct kist_error *err) KIST_CHECKED;
+
 /* ---- leases ---- */
 
 /*

@@ -5,6 +5,7 @@
 #include "powercut.h"
 #include "store/check.h"
 #include "store/quota.h"
+#include "store/reshape.h"
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -421,6 +422,54 @@ static int run_rebuild(struct kist_error *err)
     return KIST_MIN(rc, 0);
 }
 
+/* ---- reshaping ---- */
+
+static const struct kist_layer_options small_gzip = {.compressor = KIST_LAYER_GZIP, .level = 1};
+
+static int flatten(const char *text, const char *name, struct kist_error *err)
+{
+    KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
+    const struct kist_image *image;
+    struct kist_reshaped result;
+    struct kist_store *s;
+    struct kist_digest id;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if ((rc = kist_store_images(s, &list, err)) == 0 &&
+        (rc = kist_image_list_find(&list, text, NULL, &image, err)) == 0) {
+        rc = kist_store_image_flatten(s, image, name, &small_gzip, &id, &result, err);
+    }
+    kist_store_close(s);
+    return rc;
+}
+
+static int run_flatten(struct kist_error *err)
+{
+    return flatten("app", "docker.io/library/flat:latest", err);
+}
+
+/* The image's own name goes to what is made of it. */
+static int run_flatten_over(struct kist_error *err)
+{
+    return flatten("app", "docker.io/library/app:latest", err);
+}
+
+static int run_recompress(struct kist_error *err)
+{
+    struct kist_reshaped result;
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_recompress(s, NULL, 0, &small_gzip, false, &result, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
 /* ---- containers ---- */
 
 static int add_container(struct kist_store *s, const char *id, const char *name, bool ephemeral,
@@ -652,6 +701,9 @@ const struct command commands[] = {
      .run = run_load_cut,
      .result = KIST_E_CORRUPT},
     {.group = "load", .name = "import", .prepare = prepare_old, .run = run_import},
+    {.group = "reshape", .name = "image flatten", .prepare = prepare_old, .run = run_flatten},
+    {.group = "reshape", .name = "image flatten, in place", .prepare = prepare_old, .run = run_flatten_over},
+    {.group = "reshape", .name = "image recompress", .prepare = prepare_old, .run = run_recompress},
     {.group = "remove",
      .name = "rmi of an image in use",
      .prepare = prepare_container,
