@@ -309,6 +309,19 @@ def missing_scope(t):
 
 
 @test
+def pushing_needs_more(t):
+    """Who may read only is told so when pushing; who may write writes, with one token."""
+    gate = Gate(t)
+    env, path = docker_config(t, {"auths": {gate.host: {"auth": auth("reader", "r")}}})
+    t.kist("pull", "-q", f"{gate.host}/box", env=env)
+    t.kist("tag", f"{gate.host}/box", f"{gate.host}/new/box")
+    t.fails(UNAUTHORIZED, ["not authorised to push 'new/box'", "reader", path], "push", f"{gate.host}/new/box", env=env)
+    t.write("docker/config.json", json.dumps({"auths": {gate.host: {"auth": auth()}}}))
+    t.kist("--jobs", "1", "push", f"{gate.host}/new/box", env=env)
+    contains(gate.requests("token")[-1]["path"], "scope=repository%3Anew%2Fbox%3Apull%2Cpush", "the last request for a token")
+
+
+@test
 def token_server_without_tls(t):
     """A name and a password do not go where everybody can read them."""
     gate = Gate(t, "--token-address", kit.FAR, realm="http://" + kit.FAR + ":{}/token")
