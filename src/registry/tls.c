@@ -1,6 +1,7 @@
 #include "registry/tls.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +62,9 @@ static int take_folder(struct kist_tls *t, const char *dir, struct kist_error *e
         free(names[i]);
     }
     if (count < 0) {
-        return 1;
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 1
+                   : kist_error_sys(err, KIST_E_TLS, errno, "cannot read the certificates in '%s'", dir);
     }
     free(names);
     if (rc == 0 && !t->certificate != !t->key) {
