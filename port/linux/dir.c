@@ -193,7 +193,7 @@ int port_dir_stat(struct port_dir *dir, const char *name, struct port_stat *st, 
 {
     struct stat s;
 
-    if (!port_name_ok(name) || fstatat(dir->fd, name, &s, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (name ? !port_name_ok(name) || fstatat(dir->fd, name, &s, AT_SYMLINK_NOFOLLOW) < 0 : fstat(dir->fd, &s) < 0) {
         return port_error(err, errno, "look at", dir->path, name);
     }
     st->type = S_ISREG(s.st_mode)   ? PORT_TYPE_FILE

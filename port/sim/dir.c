@@ -172,7 +172,7 @@ int port_dir_stat(struct port_dir *dir, const char *name, struct port_stat *st, 
     if (rc < 0) {
         return rc;
     }
-    at = sim_name_ok(name) ? sim_find(&sim_disk.now, dir->node, name) : SIM_NONE;
+    at = !name ? dir->node : sim_name_ok(name) ? sim_find(&sim_disk.now, dir->node, name) : SIM_NONE;
     if (at == SIM_NONE) {
         return sim_error(err, sim_name_ok(name) ? ENOENT : EINVAL, &place);
     }

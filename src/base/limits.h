@@ -88,6 +88,10 @@
 #ifndef KIST_MAX_LEFT_AGE
 #define KIST_MAX_LEFT_AGE (7 * 24 * 60 * 60)
 #endif
+/* Read-only stores below the writable one. */
+#ifndef KIST_MAX_STORES
+#define KIST_MAX_STORES 8
+#endif
 /* Bytes of damaged files that are kept after their repair. */
 #ifndef KIST_MAX_DAMAGED
 #define KIST_MAX_DAMAGED (4U << 20)

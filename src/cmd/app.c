@@ -47,8 +47,17 @@ bool kist_app_stopped(void *unused)
 int kist_app_store(struct kist_app *app, bool create, struct kist_store **store, struct kist_error *err)
 {
     struct kist_store_limits limits;
-    int rc = app->store ? 0 : kist_store_open(&app->store, app->settings.root, create, err);
+    const char *extra = app->settings.store_extra;
+    int rc = 0;
 
+    if (!app->store) {
+        /* what is below makes even an empty store one with images */
+        rc = kist_store_open(&app->store, app->settings.root, create || extra[0] != '\0', err);
+        if (rc == 0 && (rc = kist_store_stack(app->store, extra, err)) < 0) {
+            kist_store_close(app->store);
+            app->store = NULL;
+        }
+    }
     if (rc == 0 && (rc = kist_settings_limits(&app->settings, &limits, err)) == 0) {
         kist_store_limit(app->store, &limits);
     }

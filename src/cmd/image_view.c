@@ -102,6 +102,9 @@ int kist_image_row(const struct kist_image *image, bool full, cJSON **row, struc
     if (rc == 0) {
         rc = kist_json_put_bool(made, "Pinned", image->pinned, err);
     }
+    if (rc == 0 && image->place) {
+        rc = kist_json_put_string(made, "Store", image->place, err);
+    }
     if (rc == 0) {
         rc = put_times(made, image, err);
     }

@@ -29,6 +29,7 @@ const struct kist_setting kist_settings_table[] = {
     ROW("layer.compression", "layer-compression", 0, TEXT, compression, "NAME", "zstd, gzip or auto, for new layers"),
     ROW("layer.level", "layer-level", 0, NUMBER, compression_level, "N", "Compression level, 0 the default"),
     ROW("layer.workers", "layer-workers", 0, NUMBER, workers, "N", "Threads that compress, beside each job's own"),
+    ROW("store.extra", "store-extra", 0, TEXT, store_extra, "DIR[:DIR...]", "Read-only stores below the root's"),
     ROW("store.quota", "store-quota", 0, TEXT, quota, "SIZE|N%", "The most the store may take"),
     ROW("store.reserve", "store-reserve", 0, TEXT, reserve, "SIZE|N%", "Free space always left to others"),
     ROW("prune.keep-previous", "prune-keep-previous", 0, FLAG, keep_previous, NULL,
@@ -77,6 +78,7 @@ void kist_settings_init(struct kist_settings *s)
     *s = (struct kist_settings){
         .log_level = "warn",
         .root = "/var/lib/kist",
+        .store_extra = "",
         .jobs = 2,
         .mem = 64U << 20,
         .compression = "auto",

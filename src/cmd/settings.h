@@ -12,6 +12,7 @@ struct kist_settings {
     const char *config;        /* --config */
     const char *log_level;
     const char *root;
+    const char *store_extra;   /* "DIR[:DIR...]" or "" */
     const char *platform;      /* NULL: this machine's */
     uint64_t jobs;
     uint64_t checkpoint;       /* bytes; 0: as often as costs 1 % */

@@ -88,6 +88,9 @@ static int add_images(struct df *d, struct kist_error *err)
         uint64_t used = users(d, &image->config);
         cJSON *row = NULL;
 
+        if (image->place) {
+            continue; /* takes nothing here */
+        }
         if (is_first(&d->images, i)) {
             d->kinds[IMAGES].total++;
             d->kinds[IMAGES].active += used > 0;

@@ -174,14 +174,36 @@ int kist_index_put(struct kist_index *index, struct kist_image *image, enum kist
     return rc == 0 ? 1 : rc;
 }
 
+/* A store below has just this, under this name, and nothing of ours hides it: 1. */
+static int is_below(struct kist_store *s, const struct kist_index *index, const struct kist_image *image,
+                    struct kist_error *err)
+{
+    KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
+    size_t holder;
+    int rc;
+
+    if (s->below_count == 0 || find_holder(&index->images, image) != NONE) {
+        return 0;
+    }
+    if ((rc = kist_store_below_images(s, &list, err)) < 0) {
+        return rc;
+    }
+    holder = find_holder(&list, image);
+    return holder != NONE && kist_digest_equal(&list.v[holder].manifest.digest, &image->manifest.digest);
+}
+
 static int add_locked(struct kist_store *s, const struct kist_image_new *new, struct kist_image *image,
                       enum kist_store_change *change, struct kist_error *err)
 {
     KIST_AUTO(index) struct kist_index index = {.root = NULL};
     int rc;
 
+    *change = KIST_STORE_UNCHANGED;
     if ((rc = kist_store_index_load(s, &index, err)) < 0 || (rc = require_layers(s, image, err)) < 0 ||
-        (rc = kist_store_blob_put(s, &image->manifest.digest, new->manifest->data, new->manifest->len, err)) <
+        (rc = is_below(s, &index, image, err)) != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    if ((rc = kist_store_blob_put(s, &image->manifest.digest, new->manifest->data, new->manifest->len, err)) <
             0 ||
         (rc = kist_store_blob_put(s, &image->config, new->config->data, new->config->len, err)) < 0) {
         return rc;

@@ -6,12 +6,11 @@
 
 #define DAY 86400
 
-int kist_store_blob(struct kist_store *s, const struct kist_digest *digest, struct kist_buf *out,
-                    struct kist_error *err)
+static int read_blob(struct port_dir *dir, const struct kist_digest *digest, struct kist_buf *out, struct kist_error *err)
 {
     char hex[KIST_DIGEST_HEX_MAX];
     struct kist_digest real;
-    int rc = kist_store_read(s->blobs, kist_digest_hex(hex, digest), out, err);
+    int rc = kist_store_read(dir, kist_digest_hex(hex, digest), out, err);
 
     if (rc == KIST_E_NOT_FOUND) {
         return kist_error_set(err, rc, "blob 'sha256:%s' is not in the store", hex);
@@ -27,13 +26,20 @@ int kist_store_blob(struct kist_store *s, const struct kist_digest *digest, stru
     return 0;
 }
 
+int kist_store_blob(struct kist_store *s, const struct kist_digest *digest, struct kist_buf *out, struct kist_error *err)
+{
+    char hex[KIST_DIGEST_HEX_MAX];
+
+    return read_blob(kist_store_blob_dir(s, kist_digest_hex(hex, digest)), digest, out, err);
+}
+
 int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len,
                         struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf kept = KIST_BUF_INIT(len);
     char hex[KIST_DIGEST_HEX_MAX];
 
-    if (kist_store_blob(s, digest, &kept, NULL) == 0) {
+    if (read_blob(s->blobs, digest, &kept, NULL) == 0) {
         return port_dir_sync(s->blobs, err);
     }
     return kist_store_write_locked(s, s->blobs, kist_digest_hex(hex, digest), data, len, err);

@@ -93,13 +93,14 @@ static int check_blob(struct checking *c, const struct kist_digest *digest, stru
 {
     char hex[KIST_DIGEST_HEX_MAX];
     struct kist_digest real;
+    struct port_dir *dir = kist_store_blob_dir(c->store, kist_digest_hex(hex, digest));
     struct port_file *f;
-    int rc = port_file_open(&f, c->store->blobs, kist_digest_hex(hex, digest), err);
+    int rc = port_file_open(&f, dir, hex, err);
 
     if (rc == 0) {
         port_file_uncache(f);
         port_file_discard(f);
-        rc = kist_store_read(c->store->blobs, hex, &c->text, err);
+        rc = kist_store_read(dir, hex, &c->text, err);
     }
     if (rc == 0) {
         c->check->blobs++;

@@ -167,9 +167,10 @@ static int check_image(struct kist_store *s, const struct kist_digest *id, struc
 {
     KIST_AUTO(index) struct kist_index index = {.root = NULL};
     char text[KIST_DIGEST_TEXT_MAX];
-    int rc = kist_store_index_load(s, &index, err);
+    int rc;
 
-    if (rc < 0) {
+    if ((rc = kist_store_index_load(s, &index, err)) < 0 ||
+        (rc = kist_store_below_images(s, &index.images, err)) < 0) {
         return rc;
     }
     for (size_t i = 0; i < index.images.n; i++) {

@@ -53,7 +53,9 @@ static int compare_uses(const void *a, const void *b)
  * ID. */
 static void count_layer(struct kist_store *s, struct use *uses, size_t n)
 {
-    uint64_t bytes = kist_store_size_of(s, s->layers, uses[0].diff_id);
+    char hex[KIST_DIGEST_HEX_MAX];
+    struct port_dir *dir = kist_store_layer_dir(s, kist_digest_hex(hex, uses[0].diff_id));
+    uint64_t bytes = kist_store_size_of(s, dir, uses[0].diff_id);
     bool shared = false;
 
     for (size_t i = 1; i < n && !shared; i++) {
@@ -97,6 +99,13 @@ static int count_layers(struct kist_store *s, struct kist_image_list *list, stru
     return 0;
 }
 
+static uint64_t blob_size(struct kist_store *s, const struct kist_digest *digest)
+{
+    char hex[KIST_DIGEST_HEX_MAX];
+
+    return kist_store_size_of(s, kist_store_blob_dir(s, kist_digest_hex(hex, digest)), digest);
+}
+
 int kist_store_images(struct kist_store *s, struct kist_image_list *list, struct kist_error *err)
 {
     KIST_AUTO(index) struct kist_index index = {.root = NULL};
@@ -109,12 +118,13 @@ int kist_store_images(struct kist_store *s, struct kist_image_list *list, struct
     *list = index.images;
     index.images = (struct kist_image_list){.v = NULL};
     sort(list);
+    rc = kist_store_below_images(s, list, err);
     for (size_t i = 0; i < list->n; i++) {
         struct kist_image *image = &list->v[i];
 
-        image->bytes = kist_store_rounded(s, image->manifest.size) + kist_store_size_of(s, s->blobs, &image->config);
+        image->bytes = kist_store_rounded(s, image->manifest.size) + blob_size(s, &image->config);
     }
-    rc = count_layers(s, list, err);
+    rc = rc < 0 ? rc : count_layers(s, list, err);
     if (rc < 0) {
         kist_image_list_release(list);
     }

@@ -23,7 +23,7 @@ struct kist_store_layer_tx {
 static int find_layer(struct kist_store *s, const char *hex, struct kist_error *err)
 {
     struct port_stat st;
-    int rc = port_dir_stat(s->layers, hex, &st, err);
+    int rc = port_dir_stat(kist_store_layer_dir(s, hex), hex, &st, err);
 
     if (rc < 0) {
         return rc == KIST_E_NOT_FOUND ? 0 : rc;
@@ -47,7 +47,10 @@ int kist_store_layer_open(struct kist_store *s, const struct kist_digest *diff_i
                           struct kist_error *err)
 {
     char hex[KIST_DIGEST_HEX_MAX];
-    int rc = port_file_open(out, s->layers, kist_digest_hex(hex, diff_id), err);
+    int rc;
+
+    (void)kist_digest_hex(hex, diff_id);
+    rc = port_file_open(out, kist_store_layer_dir(s, hex), hex, err);
 
     return rc == KIST_E_NOT_FOUND ? kist_error_set(err, rc, "layer 'sha256:%s' is not in the store", hex)
                                   : rc;

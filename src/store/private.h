@@ -3,6 +3,7 @@
 #define KIST_STORE_PRIVATE_H
 
 #include "base/limits.h"
+#include "base/limits.h"
 #include "store/index.h"
 #include "store/quota.h"
 #include "store/set.h"
@@ -21,11 +22,31 @@ struct kist_store {
     bool drop_left; /* a sweep takes what leases of the dead hold too */
     uint32_t block; /* the filesystem's unit: what a file takes is a multiple of it */
     struct kist_store_limits limits;
+    struct kist_store *below[KIST_MAX_STORES]; /* read-only: root, blobs and layers are open, no more */
+    size_t below_count;
     bool time_fixed; /* kist_store_fix_time */
     int64_t time;
     bool (*stop)(void *arg); /* kist_store_stop_on */
     void *stop_arg;
 };
+
+/* ---- stores below (stack.c) ---- */
+
+/* Nobody but root and this user can have written what name in dir is, or dir itself for NULL. No such name is fine. */
+int kist_store_trust(struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
+/* FORMAT of a store; KIST_E_NOT_FOUND where there is none. */
+int kist_store_check_format(struct kist_store *s, struct kist_error *err) KIST_CHECKED;
+/* The directory that has blob or layer hex: s's own, else that of the first store below; s's own where none has. */
+struct port_dir *kist_store_blob_dir(struct kist_store *s, const char *hex);
+struct port_dir *kist_store_layer_dir(struct kist_store *s, const char *hex);
+/* Appends the images of stores below that no earlier one hides by name and platform, or that have no name and are known by ID. */
+int kist_store_below_images(struct kist_store *s, struct kist_image_list *list, struct kist_error *err) KIST_CHECKED;
+/*
+ * rc, what came of looking for text among s's own images; but where that is KIST_E_NOT_FOUND and a store below has it, KIST_E_CONFLICT:
+ * it "cannot be <verb>".
+ */
+int kist_store_refuse_below(struct kist_store *s, const char *text, const char *verb, int rc,
+                            struct kist_error *err) KIST_CHECKED;
 
 /* What a file of size bytes takes on flash. */
 uint64_t kist_store_rounded(const struct kist_store *s, uint64_t size);

@@ -375,7 +375,7 @@ int kist_store_image_pin(struct kist_store *s, const char *text, bool pin, struc
 
     if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0 ||
         (rc = kist_image_list_find(&index.images, text, NULL, &found, err)) < 0) {
-        return rc;
+        return kist_store_refuse_below(s, text, "pinned", rc, err);
     }
     id = found->config;
     for (size_t i = 0; i < index.images.n && rc == 0; i++) {

@@ -97,7 +97,7 @@ int kist_store_image_remove(struct kist_store *s, const char *text, bool force,
         }
     }
     kist_removal_release(&r);
-    return rc;
+    return kist_store_refuse_below(s, text, "removed", rc, err);
 }
 
 void kist_store_removed_release(struct kist_store_removed *r)

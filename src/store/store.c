@@ -315,7 +315,7 @@ static int make_store(struct kist_store *s, struct kist_error *err)
     return kist_store_write_locked(s, s->root, "FORMAT", FORMAT_TEXT, strlen(FORMAT_TEXT), err);
 }
 
-static int check_format(struct kist_store *s, struct kist_error *err)
+int kist_store_check_format(struct kist_store *s, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(FORMAT_MAX);
     unsigned major = 0, minor = 0;
@@ -342,19 +342,10 @@ static int check_owner(struct kist_store *s, struct kist_error *err)
     static const char *const names[] = {"blobs", "layers", "containers", "index.json"};
 
     for (size_t i = 0; i < KIST_COUNT(names); i++) {
-        struct port_stat st;
-        int rc = port_dir_stat(s->root, names[i], &st, err);
+        int rc = kist_store_trust(s->root, names[i], err);
 
-        if (rc == KIST_E_NOT_FOUND) {
-            continue; /* told when it is needed */
-        }
         if (rc < 0) {
-            return rc;
-        }
-        if ((st.uid != 0 && st.uid != geteuid()) || (st.mode & 022) != 0) {
-            return kist_error_set(err, KIST_E_CORRUPT, "store '%s' cannot be trusted: '%s' %s", kist_store_root(s),
-                                  names[i],
-                                  (st.mode & 022) != 0 ? "can be written by others" : "belongs to another user");
+            return rc == KIST_E_CORRUPT ? kist_error_wrap(err, "store '%s'", kist_store_root(s)) : rc;
         }
     }
     return 0;
@@ -367,7 +358,7 @@ static int open_store(struct kist_store *s, const char *root, bool create, struc
 
     if (rc == 0 && (rc = port_dir_space(s->root, &space, err)) == 0) {
         s->block = space.block;
-        rc = check_format(s, err);
+        rc = kist_store_check_format(s, err);
         if (rc == KIST_E_NOT_FOUND && create) {
             rc = make_store(s, err);
         } else if (rc == 0) {
@@ -402,6 +393,9 @@ void kist_store_close(struct kist_store *s)
 {
     if (!s) {
         return;
+    }
+    for (size_t i = 0; i < s->below_count; i++) {
+        kist_store_close(s->below[i]);
     }
     port_dir_close(s->root);
     port_dir_close(s->blobs);

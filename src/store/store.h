@@ -22,6 +22,12 @@ struct kist_store;
 int kist_store_open(struct kist_store **out, const char *root, bool create, struct kist_error *err) KIST_CHECKED;
 void kist_store_close(struct kist_store *s);
 /*
+ * Puts read-only stores below s, each by its path, parted by ":", the first one that has something winning: their images are listed,
+ * found and run as those of s, and their layers and blobs are as good as kept, but nothing in them is ever changed. One that is not there is a
+ * warning. KIST_E_CORRUPT where anybody but root (and this user) can have written one. To be called once, before s is used.
+ */
+int kist_store_stack(struct kist_store *s, const char *paths, struct kist_error *err) KIST_CHECKED;
+/*
  * When the store was last changed while the kernel held the clock for right (NTP): a time that has certainly passed, in
  * seconds since 1970; 0 where nobody knows.
  */
@@ -49,6 +55,7 @@ struct kist_image {
     char *from;                 /* the name it was pulled under, where it has another one now, or none; else NULL */
     struct kist_digest *diff_ids;
     size_t layer_count;
+    const char *place;          /* root of the read-only store that has it, the store's memory; NULL: the writable one */
     uint64_t bytes;             /* on flash: layer files and blobs */
     uint64_t shared;            /* of these, bytes that other images (other IDs) also use */
 };

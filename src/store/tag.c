@@ -30,16 +30,40 @@ static int choose(const struct kist_image_list *list, const char *text, struct k
     return 0;
 }
 
+/* An entry of ours needs blobs of ours; layers may stay where they are. */
+static int take_blobs(struct kist_store *s, const struct kist_image *images, size_t count, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX(KIST_MAX_MANIFEST, KIST_MAX_CONFIG));
+    int rc = 0;
+
+    for (size_t i = 0; i < 2 * count && rc == 0; i++) {
+        const struct kist_digest *digest = i % 2 ? &images[i / 2].config : &images[i / 2].manifest.digest;
+
+        if ((rc = kist_store_blob(s, digest, &text, err)) == 0) {
+            rc = kist_store_blob_put(s, digest, kist_buf_text(&text), text.len, err);
+        }
+    }
+    return rc;
+}
+
 static int tag_locked(struct kist_store *s, const char *text, const char *name, struct kist_error *err)
 {
     KIST_AUTO(index) struct kist_index index = {.root = NULL};
+    KIST_AUTO(image_list) struct kist_image_list below = {.v = NULL};
     KIST_AUTO(free) struct kist_image *chosen = NULL;
     size_t count = 0;
     bool changed = false;
     int rc;
 
-    if ((rc = kist_store_index_load(s, &index, err)) < 0 ||
-        (rc = choose(&index.images, text, &chosen, &count, err)) < 0) {
+    if ((rc = kist_store_index_load(s, &index, err)) < 0) {
+        return rc;
+    }
+    rc = choose(&index.images, text, &chosen, &count, err);
+    if (rc == KIST_E_NOT_FOUND && s->below_count > 0 && (rc = kist_store_below_images(s, &below, err)) == 0 &&
+        (rc = choose(&below, text, &chosen, &count, err)) == 0) {
+        rc = take_blobs(s, chosen, count, err);
+    }
+    if (rc < 0) {
         return rc;
     }
     for (size_t i = 0; i < count; i++) {

@@ -122,6 +122,7 @@ static int fetch(struct repair *r, const struct kist_image_list *images, const s
                  struct kist_error *err)
 {
     char text[KIST_REFERENCE_TEXT_MAX];
+    const char *place = NULL;
     int rc = kist_error_set(err, KIST_E_NOT_FOUND, "no image that needs it has a name that tells where it came from");
 
     for (size_t i = 0; i < images->n && rc < 0 && !stopped(r); i++) {
@@ -129,15 +130,20 @@ static int fetch(struct repair *r, const struct kist_image_list *images, const s
         const char *origin = image->from ? image->from : image->name;
         struct kist_reference ref;
 
+        if (kist_damage_hurts(damage, image) && image->place) {
+            place = image->place;
+            continue;
+        }
         if (!origin || !kist_damage_hurts(damage, image) || kist_reference_parse(&ref, origin, NULL) < 0) {
             continue;
         }
         rc = fetch_from(r, &ref, image, damage, err);
         if (rc < 0) {
             (void)kist_error_wrap(err, "cannot fetch it again for '%s'", kist_reference_familiar(text, &ref));
+            place = NULL;
         }
     }
-    return rc;
+    return rc < 0 && place ? kist_error_set(err, KIST_E_CONFLICT, "it is in the read-only store '%s'", place) : rc;
 }
 
 /* ---- the order of things: index, then blobs, then the layers that these tell the way to ---- */

@@ -42,7 +42,7 @@ int port_dir_sync(struct port_dir *dir, struct kist_error *err) KIST_CHECKED;
 /* Calls each for every entry but "." and "..", in no order; a non-zero return of each ends it and is returned. */
 int port_dir_list(struct port_dir *dir, int (*each)(void *arg, const char *name, struct kist_error *err), void *arg,
                   struct kist_error *err) KIST_CHECKED;
-/* KIST_E_NOT_FOUND without touching *st when there is no such name. */
+/* KIST_E_NOT_FOUND without touching *st when there is no such name. name NULL: dir itself. */
 int port_dir_stat(struct port_dir *dir, const char *name, struct port_stat *st, struct kist_error *err) KIST_CHECKED;
 int port_dir_space(struct port_dir *dir, struct port_space *space, struct kist_error *err) KIST_CHECKED;
 /*
