@@ -1,8 +1,8 @@
 #include "transfer/layer_pull.h"
 
-#include "base/limits.h"
 #include "codec/decode.h"
 #include "store/check.h"
+#include "transfer/intake.h"
 
 #define CHECKPOINT_LEAST (2U << 20)  /* bytes of a layer file between two, where nothing else is wanted */
 #define CHECKPOINT_FIRST (32U << 10) /* bytes that the first one is taken to have */
@@ -55,14 +55,6 @@ static int count_finish(struct kist_sink *sink, struct kist_error *err)
 }
 
 static const struct kist_sink_ops count_ops = {.write = count_write, .finish = count_finish};
-
-static uint64_t unpack_limit(uint64_t compressed)
-{
-    if (compressed > (UINT64_MAX - KIST_MAX_UNPACK_SLACK) / KIST_MAX_UNPACK_RATIO) {
-        return UINT64_MAX;
-    }
-    return compressed * KIST_MAX_UNPACK_RATIO + KIST_MAX_UNPACK_SLACK;
-}
 
 /* ---- checkpoints ---- */
 
@@ -158,7 +150,7 @@ static struct kist_digest subject(const struct kist_pull_layer *layer)
 
 static int stages_open(struct pipeline *p, struct kist_error *err)
 {
-    uint64_t limit = unpack_limit(p->pull->layer->blob.size);
+    uint64_t limit = kist_intake_limit(p->pull->layer->blob.size);
     int rc;
 
     kist_sha256_sink_init(&p->unpacked, kist_layer_writer_sink(p->writer), limit, "unpacked layer");

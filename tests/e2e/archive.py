@@ -70,6 +70,14 @@ def save_both_forms(t):
     t.fails(12, "no such image: 'none:latest'", "save", "-o", t.path("none.tar"), name, "none")
     check(not os.path.exists(t.path("none.tar")), "a failed save left its file")
     equal([n for n in os.listdir(t.dir) if n.startswith(".")], [], "temporary files")
+    layer = t.layers()[layout.diff_ids[0]]
+    with open(layer, "r+b") as f:
+        f.seek(200000)
+        byte = f.read(1)
+        f.seek(200000)
+        f.write(bytes([byte[0] ^ 1]))
+    t.fails(15, f"layer '{layout.diff_ids[0]}'", "save", "-o", t.path("none.tar"), name)
+    check(not os.path.exists(t.path("none.tar")), "a failed save left its file")
     t.fails(2, "format must be docker or oci", "save", "--format", "zip", name)
 
 
@@ -376,8 +384,9 @@ def imported(t):
     for source, more in ((t.write("root.gz", oci.gzipped(data)), {}), ("-", {"input": oci.zstd(data)})):
         equal(t.kist(*again, source, "imported:2", env={"SOURCE_DATE_EPOCH": "1700000000"}, **more).out, r.out, "the ID")
     equal(len(t.layers()), 1, "layers kept")
-    server = t.server(kit.Process([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", t.dir, "18080"],
-                                  "127.0.0.1", 18080, t.path("http.log")))
+    port = kit.free_port()
+    server = t.server(kit.Process([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", t.dir, str(port)],
+                                  "127.0.0.1", port, t.path("http.log")))
     t.kist("import", f"http://{server.host}/root.gz", "imported:url", "--platform", "linux/arm/v7")
     equal(len(t.layers()), 1, "layers kept")
     t.fails(12, f"'{server.host}' answered 404", "import", f"http://{server.host}/none")
