@@ -17,12 +17,19 @@ static const char *shown_name(const struct kist_load_image *image)
 /* ---- layers ---- */
 
 /* Nothing of the archive was looked at for a layer that is kept already; else its member has to have been it. */
-static int check_layer(struct kist_load *l, const struct kist_load_layer *layer, struct kist_error *err)
+static int check_layer(struct kist_load *l, struct kist_load_layer *layer, bool v1, struct kist_error *err)
 {
     const struct kist_load_member *m = kist_load_follow(l, layer->name);
     char want[KIST_DIGEST_TEXT_MAX], got[KIST_DIGEST_TEXT_MAX];
 
     (void)kist_digest_text(want, &layer->diff_id);
+    if (v1 && (!m || m->kind == KIST_LOAD_SEEN)) {
+        return kist_error_set(err, KIST_E_NOT_FOUND, "the archive has no '%s'", layer->name);
+    }
+    if (v1 && m->kind == KIST_LOAD_LAYER) {
+        layer->diff_id = m->diff_id;
+        return 0;
+    }
     if (!m || m->kind == KIST_LOAD_SEEN) {
         return kist_store_has_layer(l->store, &layer->diff_id)
                    ? 0
@@ -47,7 +54,7 @@ static int check_layers(struct kist_load *l, struct kist_error *err)
         const struct kist_load_image *image = &l->images[i];
 
         for (size_t k = 0; k < image->layer_count && rc == 0; k++) {
-            rc = check_layer(l, &image->layers[k], err);
+            rc = check_layer(l, &image->layers[k], image->v1, err);
         }
         if (rc < 0) {
             return kist_error_wrap(err, "image '%s'", shown_name(image));
@@ -81,7 +88,8 @@ static int commit_image(struct kist_load *l, const struct kist_load_image *image
     struct kist_image_new new = {image->name, &manifest, &desc, &config, &desc.digest};
     enum kist_store_change change;
     struct kist_digest id;
-    int rc = kist_buf_add(&config, image->config, image->config_len, err);
+    int rc = image->v1 ? kist_load_v1_config(image, &config, err)
+                       : kist_buf_add(&config, image->config, image->config_len, err);
 
     if (rc == 0 && image->manifest) {
         rc = kist_buf_add(&manifest, image->manifest, image->manifest_len, err);
@@ -185,8 +193,9 @@ static int copy_file(struct kist_load *l, struct port_file *file, struct kist_in
     return rc;
 }
 
-static int take_file(struct kist_load *l, const struct kist_load_layer *layer, struct kist_error *err)
+static int take_file(struct kist_load *l, const struct kist_load_layer *layer, bool v1, struct kist_error *err)
 {
+    const struct kist_digest *wanted = v1 ? NULL : &layer->diff_id;
     struct port_file *file;
     struct kist_intake *in;
     uint64_t size;
@@ -195,11 +204,11 @@ static int take_file(struct kist_load *l, const struct kist_load_layer *layer, s
     if (rc < 0) {
         return rc == KIST_E_NOT_FOUND ? 0 : rc; /* told when all is checked */
     }
-    rc = kist_intake_new(&in, l->store, l->lease, &l->options->layer, &layer->diff_id, &l->measure, err);
+    rc = kist_intake_new(&in, l->store, l->lease, &l->options->layer, wanted, &l->measure, err);
     if (rc == 0) {
         rc = copy_file(l, file, in, err);
         if (rc == 0) {
-            rc = kist_load_end_layer(l, layer->name, in, &layer->diff_id, err);
+            rc = kist_load_end_layer(l, layer->name, in, wanted, err);
         }
         kist_intake_free(in);
     }
@@ -217,8 +226,8 @@ static int load_files(struct kist_load *l, struct kist_error *err)
         for (size_t k = 0; k < image->layer_count && rc == 0; k++) {
             const struct kist_load_layer *layer = &image->layers[k];
 
-            if (!kist_store_has_layer(l->store, &layer->diff_id) && !kist_load_find(l, layer->name)) {
-                rc = take_file(l, layer, err);
+            if ((image->v1 || !kist_store_has_layer(l->store, &layer->diff_id)) && !kist_load_find(l, layer->name)) {
+                rc = take_file(l, layer, image->v1, err);
             }
         }
     }

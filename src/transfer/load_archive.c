@@ -57,16 +57,20 @@ static int forgive(struct reading *r, int rc, struct kist_error *err)
 
 /* ---- a member begins ---- */
 
-static const struct kist_load_layer *planned(const struct kist_load *l, const char *name)
+/* Whether an image needs the member as a layer, and what that has to be: *wanted, NULL where nobody knows. */
+static bool planned(const struct kist_load *l, const char *name, const struct kist_digest **wanted)
 {
     for (size_t i = 0; i < l->image_count; i++) {
         for (size_t k = 0; k < l->images[i].layer_count; k++) {
-            if (strcmp(l->images[i].layers[k].name, name) == 0) {
-                return &l->images[i].layers[k];
+            const struct kist_load_layer *layer = &l->images[i].layers[k];
+
+            if (strcmp(layer->name, name) == 0) {
+                *wanted = l->images[i].v1 ? NULL : &layer->diff_id;
+                return true;
             }
         }
     }
-    return NULL;
+    return false;
 }
 
 static int on_link(struct reading *r, const struct kist_tar_entry *e, struct kist_error *err)
@@ -106,10 +110,7 @@ static int begin_layer(struct reading *r, struct kist_error *err)
 /* With a plan it is clear what a member is for. */
 static int begin_planned(struct reading *r, struct kist_error *err)
 {
-    const struct kist_load_layer *layer = planned(r->load, r->name);
-
-    if (layer) {
-        r->wanted = &layer->diff_id;
+    if (planned(r->load, r->name, &r->wanted)) {
         return kist_load_find(r->load, r->name) ? 0 : begin_layer(r, err);
     }
     /* in a docker-archive it may stand behind a link that is still to come */
@@ -235,7 +236,7 @@ static int end_text(struct reading *r, struct kist_error *err)
     }
     kist_load_check_text(m);
     if (l->planned || (strcmp(r->name, l->missing) != 0 && strcmp(r->name, "index.json") != 0 &&
-                       strcmp(r->name, "manifest.json") != 0)) {
+                       strcmp(r->name, "manifest.json") != 0 && strcmp(r->name, "repositories") != 0)) {
         return 0;
     }
     /* the sooner it is known what the layers are, the less is written for nothing; what is wrong is told at the end */

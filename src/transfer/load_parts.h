@@ -39,6 +39,7 @@ struct kist_load_image {
     struct kist_descriptor manifest_desc;
     struct kist_load_layer *layers;
     size_t layer_count;
+    bool v1; /* config is of the topmost layer alone, and the layers' diff IDs are not known before they came */
 };
 
 struct kist_load {
@@ -84,6 +85,13 @@ bool kist_load_name_digest(const char *name, struct kist_digest *digest);
 /* KIST_E_NOT_FOUND, and l->missing: a document is not there (yet). After an error there is no plan. */
 int kist_load_plan(struct kist_load *l, struct kist_error *err) KIST_CHECKED;
 void kist_load_plan_release(struct kist_load *l);
+
+/* ---- load_v1.c: archives without configs ---- */
+
+/* Config and layers of the image whose topmost layer is top. */
+int kist_load_v1_fill(struct kist_load *l, struct kist_load_image *image, const char *top, struct kist_error *err) KIST_CHECKED;
+/* The config that it has for us, with the layers' diff IDs, appended to out. */
+int kist_load_v1_config(const struct kist_load_image *image, struct kist_buf *out, struct kist_error *err) KIST_CHECKED;
 
 /* ---- load_archive.c: a tar's members, as they come ---- */
 

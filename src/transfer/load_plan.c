@@ -326,6 +326,37 @@ static int plan_docker(struct kist_load *l, const char *text, size_t len, struct
     return rc;
 }
 
+/* {"repository": {"tag": "the topmost layer"}} */
+static int plan_v1(struct kist_load *l, const char *text, size_t len, struct kist_error *err)
+{
+    KIST_AUTO(json) cJSON *root = NULL;
+    const cJSON *repository, *tag;
+    int rc = kist_json_parse(&root, text, len, "repositories", err);
+
+    l->links = true;
+    cJSON_ArrayForEach(repository, root)
+    {
+        cJSON_ArrayForEach(tag, repository)
+        {
+            struct kist_load_image image = {.name = NULL};
+            char name[KIST_REFERENCE_TEXT_MAX] = "";
+
+            if (rc < 0 || !cJSON_IsString(tag) || !repository->string || !tag->string ||
+                !kist_str_format(name, sizeof(name), "%s:%s", repository->string, tag->string)) {
+                return rc < 0 ? rc : kist_error_set(err, KIST_E_CORRUPT, "'repositories' names an image wrongly");
+            }
+            rc = set_name(&image, name, err);
+            rc = rc == 0 ? kist_load_v1_fill(l, &image, tag->valuestring, err) : rc;
+            if (rc < 0) {
+                release_image(&image);
+                return rc;
+            }
+            rc = keep_image(l, &image, err);
+        }
+    }
+    return rc;
+}
+
 /* ---- whichever it is ---- */
 
 static int plan(struct kist_load *l, struct kist_error *err)
@@ -333,7 +364,7 @@ static int plan(struct kist_load *l, struct kist_error *err)
     static const struct {
         const char *name;
         int (*plan)(struct kist_load *l, const char *text, size_t len, struct kist_error *err);
-    } forms[] = {{"index.json", plan_oci}, {"manifest.json", plan_docker}};
+    } forms[] = {{"index.json", plan_oci}, {"manifest.json", plan_docker}, {"repositories", plan_v1}};
     const char *text;
     size_t len;
 
@@ -345,7 +376,7 @@ static int plan(struct kist_load *l, struct kist_error *err)
         }
     }
     return kist_error_set(err, KIST_E_NOT_FOUND,
-                          "it is no archive of images: it has neither 'index.json' nor 'manifest.json'");
+                          "it is no archive of images: it has no 'index.json', 'manifest.json' or 'repositories'");
 }
 
 /* All that the plan needs stays in the store from here on, also what is kept there already. */
@@ -353,6 +384,9 @@ static int lease_image(struct kist_load *l, const struct kist_load_image *image,
 {
     KIST_AUTO(free) struct kist_digest *diff_ids = calloc(image->layer_count + 1, sizeof(*diff_ids));
 
+    if (image->v1) {
+        return 0; /* each is leased as it comes */
+    }
     if (!diff_ids) {
         return kist_error_nomem(err);
     }

@@ -226,6 +226,35 @@ def layers_before_documents(t):
                 equal([row[1] for row in other.state()[0]], [oci.digest(config)] * 2, "the image IDs")
 
 
+@test
+def without_configs(t):
+    """Archives of Docker before 1.10: the config is made of the topmost layer's json."""
+    layers = [oci.tar([(f"file{i}", bytes([i]) * 3000)]) for i in range(2)]
+    top = {"id": "b" * 64, "parent": "a" * 64, "created": "2015-01-02T03:04:05Z", "os": "linux", "architecture": "amd64",
+           "config": {"Cmd": ["/x"], "Env": ["A=1"]}, "Size": 3}
+    members = [("a" * 64 + "/VERSION", b"1.0"), ("a" * 64 + "/json", json.dumps({"id": "a" * 64}).encode()),
+               ("a" * 64 + "/layer.tar", layers[0]), ("b" * 64 + "/json", json.dumps(top).encode()),
+               ("b" * 64 + "/layer.tar", layers[1])]
+    names = ("repositories", json.dumps({"old": {"1": "b" * 64}, "localhost:5000/x": {"y": "a" * 64}}).encode())
+    seen = set()
+    for i, order in enumerate(([*members, names], [names, *members])):
+        for args, source in ((("-i", t.write("o.tar", oci.tar(order))), {}), ((), {"input": oci.tar(order)})):
+            other = Other(t, f"other{i}{len(args)}")
+            other.kist("load", *args, out=["Loaded image: old:1", "Loaded image: localhost:5000/x:y"], **source)
+            image, = other.kist("inspect", "old:1").json()
+            equal((image["Config"]["Cmd"], image["Config"]["Env"], image["Created"]), (["/x"], ["A=1"], "2015-01-02T03:04:05Z"), "the image")
+            equal(image["RootFS"]["Layers"], [oci.digest(layer) for layer in layers], "its layers")
+            equal(len(other.state()[1]), 2, "layers kept")
+            seen.add(image["Id"])
+    equal(len(seen), 1, "image IDs")
+    for what, code, message in (
+            ([members[4], names], 12, f"the archive has no '{'b' * 64}/json'"), ([*members[:4], names], 12, f"no '{'b' * 64}/layer.tar'"),
+            ([("repositories", b'{"old":{"1":"../x"}}')], 15, "names a layer '../x'"),
+            ([("a/json", b'{"parent":"a"}'), ("repositories", b'{"old":{"1":"a"}}')], 18, "more than 128 layers"),
+            ([("repositories", b'{"old":[1]}')], 15, "names an image wrongly")):
+        t.fails(code, message, "load", "-i", t.write("bad.tar", oci.tar(what)))
+
+
 def hostile_archives():
     """(what it is, its bytes, exit code, the message)."""
     good = oci.image([oci.Layer.of([("file", b"x" * 3000)])])
@@ -268,11 +297,11 @@ def hostile_archives():
         ("two of a name", oci.tar([*whole, whole[-1], ("x", b"y" * 600), ("x", b"y" * 600)]), 0, ""),
         ("two documents of a name", oci.tar([("c.json", b"{}"), ("c.json", config), docker(), ("l.tar", layer.blob)]), 15,
          "two members 'c.json'"),
-        ("no document", oci.tar([(blob(layer.digest), layer.blob)]), 12, "neither 'index.json' nor 'manifest.json'"),
+        ("no document", oci.tar([(blob(layer.digest), layer.blob)]), 12, "no 'index.json', 'manifest.json' or 'repositories'"),
         ("no config", oci.tar([documents[0], documents[1], whole[-1]]), 12, f"the archive has no '{blob(good.config_digest)}'"),
         ("a name that is none", oci.tar([docker(RepoTags=["Bad:1"]), ("c.json", config), ("l.tar", layer.blob)]), 15,
          "names an image wrongly"),
-        ("an empty archive", b"", 12, "neither 'index.json' nor 'manifest.json'"),
+        ("an empty archive", b"", 12, "no 'index.json', 'manifest.json' or 'repositories'"),
         ("no archive", b"hello, world\n" * 100, 15, "not a tar archive"),
         ("an archive cut in a layer", oci.tar(whole)[:oci.tar(whole).index(layer.blob) + 40], 15, "truncated"),
         ("an archive cut in its packing", oci.gzipped(oci.tar(whole))[:-40], 15, "gzip data is truncated"),
@@ -334,7 +363,7 @@ def hostile_directory(t):
     equal(Other(t, "store").state(), ([], [], []), "what was kept")
     os.rename(t.path("aside"), layer)
     t.kist("load", "-i", folder, out=f"Loaded image ID: {good.config_digest}\n")
-    t.fails(12, "neither 'index.json' nor 'manifest.json'", "load", "-i", os.path.join(folder, "blobs"))
+    t.fails(12, "no 'index.json', 'manifest.json' or 'repositories'", "load", "-i", os.path.join(folder, "blobs"))
 
 
 @test
