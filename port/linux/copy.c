@@ -229,11 +229,11 @@ static int empty(const char *path, struct kist_error *err)
 }
 
 /* Between mark and its removal whatever is in it is not whole; it lasts before the mark goes. */
-static int fill_marked(int from, int to, uint64_t left)
+static int fill_marked(int from, int to, uint64_t *left)
 {
     bool marked = fsetxattr(to, FILLING, "", 0, 0) == 0;
 
-    if ((!marked && errno != EOPNOTSUPP && errno != EPERM) || fsync(to) < 0 || copy_directory(from, to, 0, &left) < 0 ||
+    if ((!marked && errno != EOPNOTSUPP && errno != EPERM) || fsync(to) < 0 || copy_directory(from, to, 0, left) < 0 ||
         syncfs(to) < 0) {
         return -1;
     }
@@ -244,7 +244,7 @@ int port_copy_fill(int from_path, const struct port_mount *m, struct kist_error 
 {
     KIST_AUTO(fd) int from = openat(from_path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     KIST_AUTO(fd) int to = open(m->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    uint64_t left = m->room > 0 ? m->room : UINT64_MAX;
+    uint64_t any = UINT64_MAX, *left = m->room ? m->room : &any;
     bool half;
     int rc;
 
@@ -261,7 +261,7 @@ int port_copy_fill(int from_path, const struct port_mount *m, struct kist_error 
     if (half && (rc = empty(m->source, err)) < 0) {
         return rc;
     }
-    rc = (is_empty(from) && !half) || (m->flags & PORT_MOUNT_FLEETING) != 0 ? copy_directory(from, to, 0, &left) : fill_marked(from, to, left);
+    rc = (is_empty(from) && !half) || (m->flags & PORT_MOUNT_FLEETING) != 0 ? copy_directory(from, to, 0, left) : fill_marked(from, to, left);
     return rc < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot copy the image's files") : 0;
 }
 

@@ -25,6 +25,7 @@ struct df {
     struct kist_store *store;
     struct kist_image_list images;
     struct kist_container_list containers;
+    struct kist_store_volume_list volumes;
     struct kind kinds[KINDS];
     cJSON *rows[KINDS]; /* of -v, in details */
     cJSON *details;
@@ -102,6 +103,19 @@ static int add_images(struct df *d, struct kist_error *err)
     return rc;
 }
 
+static uint64_t volumes_of(const struct df *d, const struct kist_container *c)
+{
+    const char *name = c->name[0] ? c->name : c->id; /* as volumes name their users */
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < d->volumes.n; i++) {
+        for (size_t k = 0; k < d->volumes.v[i].users.n; k++) {
+            n += strcmp(d->volumes.v[i].users.v[k], name) == 0;
+        }
+    }
+    return n;
+}
+
 static int add_container(void *arg, const char *name, uint64_t bytes, struct kist_error *err)
 {
     struct df *d = arg;
@@ -118,6 +132,7 @@ static int add_container(void *arg, const char *name, uint64_t bytes, struct kis
             d->kinds[CONTAINERS].reclaimable += runs ? 0 : bytes;
             rc = kist_container_row(c, false, &row, err);
             rc = rc < 0 ? rc : kist_json_append(d->rows[CONTAINERS], row, err);
+            rc = rc < 0 ? rc : put_count(row, "LocalVolumes", volumes_of(d, c), err);
             rc = rc < 0 ? rc : put_size(row, "Size", bytes, err);
             rc = rc < 0 ? rc : kist_json_put_u64(row, "Bytes", bytes, err);
         }
@@ -128,10 +143,14 @@ static int add_container(void *arg, const char *name, uint64_t bytes, struct kis
 static int add_volume(void *arg, const char *name, uint64_t bytes, struct kist_error *err)
 {
     struct df *d = arg;
+    const struct kist_store_volume *volume = kist_store_volume_find(&d->volumes, name);
     cJSON *row = cJSON_CreateObject();
     int rc = kist_json_append(d->rows[VOLUMES], row, err);
 
     d->kinds[VOLUMES].total++;
+    d->kinds[VOLUMES].active += volume && volume->users.n > 0;
+    d->kinds[VOLUMES].reclaimable += volume && volume->users.n > 0 ? 0 : bytes;
+    rc = rc < 0 ? rc : put_count(row, "Links", volume ? volume->users.n : 0, err);
     rc = rc < 0 ? rc : kist_json_put_string(row, "Name", name, err);
     rc = rc < 0 ? rc : put_size(row, "Size", bytes, err);
     return rc < 0 ? rc : kist_json_put_u64(row, "Bytes", bytes, err);
@@ -157,6 +176,7 @@ static int find_all(struct df *d, bool keep_previous, struct kist_error *err)
     int rc = kist_store_images(d->store, &d->images, err);
 
     rc = rc < 0 ? rc : kist_container_list(&engine, &d->containers, err);
+    rc = rc < 0 ? rc : kist_store_volumes(d->store, &d->volumes, err);
     rc = rc < 0 ? rc : add_images(d, err);
     rc = rc < 0 ? rc : kist_store_usage_each(d->store, "containers", add_container, d, err);
     rc = rc < 0 ? rc : kist_store_usage_each(d->store, "volumes", add_volume, d, err);
@@ -210,10 +230,10 @@ static const struct kist_column image_columns[] = {
     {"UNIQUE SIZE", "UniqueSize"}, {"CONTAINERS", "Containers"},
 };
 static const struct kist_column container_columns[] = {
-    {"CONTAINER ID", "ID"}, {"IMAGE", "Image"}, {"COMMAND", "Command"}, {"SIZE", "Size"},
+    {"CONTAINER ID", "ID"}, {"IMAGE", "Image"}, {"COMMAND", "Command"}, {"LOCAL VOLUMES", "LocalVolumes"}, {"SIZE", "Size"},
     {"CREATED", "RunningFor"}, {"STATUS", "Status"}, {"NAMES", "Names"},
 };
-static const struct kist_column volume_columns[] = {{"VOLUME NAME", "Name"}, {"SIZE", "Size"}};
+static const struct kist_column volume_columns[] = {{"VOLUME NAME", "Name"}, {"LINKS", "Links"}, {"SIZE", "Size"}};
 
 static int print_details(const struct df *d, struct kist_error *err)
 {
@@ -280,6 +300,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     rc = rc < 0 ? rc : print(&d, values, err);
     kist_image_list_release(&d.images);
     kist_container_list_release(&d.containers);
+    kist_store_volume_list_release(&d.volumes);
     return rc;
 }
 

@@ -136,9 +136,8 @@ static int note_entry(void *arg, const char *name, struct kist_error *err)
 }
 
 /* What an empty one is filled with is held to the store's limit. */
-static int limit_fill(struct port_mount *m, const char *path, struct kist_store *store, struct kist_error *err)
+static int limit_fill(struct kist_spec *spec, struct port_mount *m, const char *path, struct kist_error *err)
 {
-    struct kist_store_space space;
     struct port_dir *dir;
     int rc = port_dir_open(&dir, path, false, err);
 
@@ -146,8 +145,9 @@ static int limit_fill(struct port_mount *m, const char *path, struct kist_store 
         rc = port_dir_list(dir, note_entry, NULL, err);
         port_dir_close(dir);
     }
-    if (rc == 0 && (rc = kist_store_space(store, &space, err)) == 0) {
-        m->room = KIST_MAX(space.left, 1U);
+    if (rc == 0) {
+        spec->fills = true;
+        m->room = &spec->room;
     }
     return KIST_MIN(rc, 0);
 }
@@ -163,7 +163,7 @@ static int find_volume(struct kist_spec *spec, struct port_mount *m, struct kist
         rc = kist_error_set(err, KIST_E_NOT_FOUND, "volume '%s' is not in the store any more", name);
     }
     if (rc == 0 && (m->flags & PORT_MOUNT_COPY) != 0) {
-        rc = limit_fill(m, path, store, err);
+        rc = limit_fill(spec, m, path, err);
     }
     rc = rc < 0 ? rc : kist_strv_add(&spec->texts, path, err);
     m->source = rc < 0 ? "" : spec->texts.v[spec->texts.n - 1];

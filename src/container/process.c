@@ -6,6 +6,9 @@
 #include "container/env.h"
 #include "container/user.h"
 #include "port/capability.h"
+#include "store/quota.h"
+
+#define DIRECTORIES 16 /* that a container has at first, generously: of overlayfs, and for volumes of its own */
 
 /* A directory in at, and its path. */
 static int make_dir(char *path, struct port_dir *at, const char *name, struct kist_error *err)
@@ -22,16 +25,41 @@ static int make_dir(char *path, struct port_dir *at, const char *name, struct ki
                : kist_error_set(err, KIST_E_FAIL, "the path '%s/%s' is too long", port_dir_path(at), name);
 }
 
+/* What is held in the store while a container is made ready. */
+struct hold {
+    struct kist_store_room *dirs, *fill;
+};
+
+/* All that is left, for as long as it takes: how much the image has for its volumes nobody knows before it is copied. */
+static int hold_fill(struct hold *hold, struct kist_spec *spec, struct kist_store *store, struct kist_error *err)
+{
+    struct kist_store_space space;
+    int rc = kist_store_room_take(store, "volumes", "-", 0, NULL, &hold->fill, err);
+
+    rc = rc < 0 ? rc : kist_store_room_grow(hold->fill, kist_store_cost(store, 0), UINT64_MAX, err);
+    spec->room = kist_store_room_bytes(hold->fill);
+    if (rc == 0 && !hold->fill && (rc = kist_store_space(store, &space, err)) == 0) {
+        spec->room = space.left;
+    }
+    return rc;
+}
+
 static int start(struct port_sandbox **out, const struct kist_process *p, struct kist_spec *spec,
-                 const struct kist_bundle_layers *layers, struct kist_error *err)
+                 const struct kist_bundle_layers *layers, struct hold *hold, struct kist_error *err)
 {
     char rw[KIST_MAX_PATH + 1], scratch[KIST_MAX_PATH + 1];
     struct port_sandbox_spec *s = &spec->sandbox;
-    int rc = make_dir(rw, p->dir, "rw", err);
+    struct kist_store *store = p->e->store;
+    int rc = 0;
 
     s->network = p->network; /* what is made of etc/ looks at it */
+    if (p->fresh) { /* its directories are there later */
+        rc = kist_store_room_take(store, "containers", p->id, DIRECTORIES * kist_store_cost(store, 0), NULL, &hold->dirs, err);
+    }
+    rc = rc < 0 ? rc : make_dir(rw, p->dir, "rw", err);
     rc = rc < 0 ? rc : make_dir(scratch, p->held->dir, "mnt", err);
-    rc = rc < 0 ? rc : kist_bundle_sources(spec, p->e->store, p->dir, p->held->dir, err);
+    rc = rc < 0 ? rc : kist_bundle_sources(spec, store, p->dir, p->held->dir, err);
+    rc = rc == 0 && spec->fills ? hold_fill(hold, spec, store, err) : rc;
     if (rc < 0) {
         return rc;
     }
@@ -51,12 +79,15 @@ int kist_process_start(struct port_sandbox **out, const struct kist_process *p, 
 {
     KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
     struct kist_bundle_layers layers;
+    struct hold hold = {.dirs = NULL};
     int rc = kist_spec_parse(&spec, config, err);
 
     *out = NULL;
     rc = rc < 0 ? rc : kist_bundle_layers_open(&layers, p->e->store, fixed, err);
     if (rc == 0) {
-        rc = start(out, p, &spec, &layers, err);
+        rc = start(out, p, &spec, &layers, &hold, err);
+        kist_store_room_free(hold.dirs);
+        kist_store_room_free(hold.fill);
         kist_bundle_layers_close(&layers);
     }
     return rc;

@@ -26,6 +26,8 @@ struct kist_spec {
     char **argv, **env;
     const char **masked, **read_only;
     struct kist_strv texts;
+    bool fills;     /* a volume is to be filled: room is to be said then */
+    uint64_t room;  /* for that */
     struct kist_seccomp_program seccomp;
 };
 

@@ -1,4 +1,5 @@
 /* A container from its configuration to its end. Whoever is in here holds the container's lock. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,9 +9,12 @@
 #include "container/supervise.h"
 #include "port/channel.h"
 #include "port/self.h"
+#include "store/quota.h"
 
 /* How long another kist that only looks may have the lock. */
 #define LOCK_WAIT_MS 500
+
+#define AMOUNT_MAX 48 /* "--store-reserve=...": bytes or a share */
 
 /* Held by another process: it runs. */
 static int hold_to_run(struct kist_rundir *held, const struct kist_engine *e, const char *id,
@@ -47,16 +51,25 @@ static int hear(int ear, struct kist_error *err)
     return report.rc < 0 ? kist_error_set(err, (enum kist_err)report.rc, "%s", report.message) : 0;
 }
 
+static bool put_amount(char dst[AMOUNT_MAX], const char *option, const struct kist_store_amount *amount)
+{
+    return kist_str_format(dst, AMOUNT_MAX, "%s=%" PRIu64 "%s", option, amount->value, amount->percent ? "%" : "");
+}
+
 /* Hands the held directory over, whatever comes of it. */
 static int spawn(const struct kist_engine *e, const char *id, struct kist_rundir *held, struct kist_error *err)
 {
+    const struct kist_store_limits *limits = kist_store_limits(e->store);
     char program[] = "kist", option[] = "--root", config[] = "--config", none[] = "/dev/null", command[] = "supervise",
-         copy[KIST_CONTAINER_ID_MAX];
-    char *const argv[] = {program, config, none, option, (char *)(uintptr_t)kist_store_root(e->store), command, copy, NULL};
+         copy[KIST_CONTAINER_ID_MAX], quota[AMOUNT_MAX], reserve[AMOUNT_MAX];
+    char *const argv[] = {program, config, none, option, (char *)(uintptr_t)kist_store_root(e->store),
+                          quota, reserve, command, copy, NULL};
     int ends[2], rc;
 
     memcpy(copy, id, sizeof(copy));
-    rc = port_channel_pair(ends, err);
+    rc = put_amount(quota, "--store-quota", &limits->quota) && put_amount(reserve, "--store-reserve", &limits->reserve)
+             ? port_channel_pair(ends, err)
+             : kist_error_set(err, KIST_E_FAIL, "a limit is too long");
     if (rc < 0) {
         kist_rundir_release(held, e, id, true);
         return rc;

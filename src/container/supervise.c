@@ -13,6 +13,7 @@
 #include "port/cgroup.h"
 #include "port/channel.h"
 #include "port/clock.h"
+#include "store/quota.h"
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 60000
@@ -370,12 +371,15 @@ static void go_on(struct kist_supervisor *s)
 static int open_all(struct kist_supervisor *s, struct kist_error *err)
 {
     const struct kist_supervised *in = s->in;
+    struct kist_store *store = in->e->store;
     char dir[4096];
     int rc = kist_plan_read(&s->plan, in->config, err);
 
     rc = rc < 0 || in->transient ? rc : kist_container_read_state(in->dir, &s->state, err);
     if (rc == 0 && (in->how->detached || !in->transient) && kist_plan_log_path(dir, sizeof(dir), in->config, in->id)) {
-        rc = kist_ring_open(&s->log, dir, KIST_OUTPUT_NAME, s->plan.log_size, false, err);
+        rc = kist_store_room_take_path(store, dir, 2 * kist_store_cost(store, s->plan.log_size / 2) + kist_store_cost(store, 0),
+                                       &s->log_room, err);
+        rc = rc < 0 ? rc : kist_ring_open(&s->log, dir, KIST_OUTPUT_NAME, s->plan.log_size, false, err);
     }
     if (rc == 0 && s->plan.health.on) {
         s->health = calloc(1, sizeof(*s->health));
@@ -393,12 +397,17 @@ static int keep_file(const struct kist_supervisor *s, struct port_dir *from, con
     char chunk[4096];
     uint64_t at = 0;
     size_t got = 1;
+    struct kist_store *store = s->in->e->store;
+    struct kist_store_room *room = NULL;
+    uint64_t size = 0;
     int rc = port_file_open(&in, from, name, err), closed;
 
     if (rc < 0) {
         return rc == KIST_E_NOT_FOUND ? 0 : rc;
     }
-    rc = port_file_create(&out, s->in->dir, "log.new", true, err);
+    rc = port_file_size(in, &size, err);
+    rc = rc < 0 ? rc : kist_store_room_take(store, "containers", s->in->id, kist_store_cost(store, size), NULL, &room, err);
+    rc = rc < 0 ? rc : port_file_create(&out, s->in->dir, "log.new", true, err);
     if (rc == 0) {
         while (rc == 0 && got > 0) {
             rc = port_file_read_at(in, at, chunk, sizeof(chunk), &got, err);
@@ -410,6 +419,7 @@ static int keep_file(const struct kist_supervisor *s, struct port_dir *from, con
         rc = rc < 0 ? rc : closed;
         rc = rc < 0 ? rc : port_dir_rename(s->in->dir, "log.new", s->in->dir, name, err);
     }
+    kist_store_room_free(room);
     port_file_discard(in);
     return rc;
 }
@@ -470,6 +480,7 @@ int kist_supervise(const struct kist_supervised *in, int *exit_status, struct ki
         keep_log(&s);
     }
     kist_ring_close(s.log);
+    kist_store_room_free(s.log_room);
     remove_transient(&s);
     kist_clients_ended(&s);
     kist_rundir_release(in->held, in->e, in->id, true);

@@ -40,6 +40,7 @@ struct kist_supervisor {
     struct port_sandbox *sandbox; /* NULL: between two runs */
     struct kist_network network;
     struct kist_ring *log;        /* NULL: nothing is kept */
+    struct kist_store_room *log_room; /* where the log is in the store */
     int listener;
     struct kist_client clients[KIST_CLIENTS_MAX];
     size_t client_count;

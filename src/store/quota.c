@@ -14,6 +14,11 @@ void kist_store_limit(struct kist_store *s, const struct kist_store_limits *limi
     s->limits = *limits;
 }
 
+const struct kist_store_limits *kist_store_limits(const struct kist_store *s)
+{
+    return &s->limits;
+}
+
 bool kist_store_limited(const struct kist_store *s)
 {
     return s->limits.quota.value > 0 || s->limits.reserve.value > 0;

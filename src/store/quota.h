@@ -28,6 +28,7 @@ struct kist_store_limits {
 
 /* Holds for all that is done through s from now on; until then there is no limit but the disk. */
 void kist_store_limit(struct kist_store *s, const struct kist_store_limits *limits);
+const struct kist_store_limits *kist_store_limits(const struct kist_store *s);
 
 /* Bytes by kind; total is their sum, and what du -s says of the root. */
 struct kist_store_usage {
@@ -76,6 +77,9 @@ struct kist_store_room;
  */
 int kist_store_room_take(struct kist_store *s, const char *kind, const char *name, uint64_t bytes,
                          struct kist_store_room *from, struct kist_store_room **out, struct kist_error *err) KIST_CHECKED;
+/* The same for <root>/<kind>/<name>; a path that is not so is outside of what is limited, and nothing is held for it. */
+int kist_store_room_take_path(struct kist_store *s, const char *path, uint64_t bytes, struct kist_store_room **out,
+                              struct kist_error *err) KIST_CHECKED;
 /* Makes it larger by least bytes, by up to wish where there is as much; the same otherwise. */
 int kist_store_room_grow(struct kist_store_room *room, uint64_t least, uint64_t wish, struct kist_error *err) KIST_CHECKED;
 /* Bytes of one file that fit in it; UINT64_MAX for NULL. */

@@ -264,6 +264,20 @@ int kist_store_room_take(struct kist_store *s, const char *kind, const char *nam
     return 0;
 }
 
+int kist_store_room_take_path(struct kist_store *s, const char *path, uint64_t bytes, struct kist_store_room **out,
+                              struct kist_error *err)
+{
+    const char *root = kist_store_root(s), *at = path + strlen(root), *name;
+    char kind[32];
+
+    *out = NULL;
+    if (!kist_str_starts(path, root) || *at++ != '/' || !(name = strchr(at, '/')) || name[1] == '\0' ||
+        strchr(name + 1, '/') || !kist_str_format(kind, sizeof(kind), "%.*s", (int)(name - at), at)) {
+        return 0;
+    }
+    return kist_store_room_take(s, kind, name + 1, bytes, NULL, out, err);
+}
+
 int kist_store_room_grow(struct kist_store_room *room, uint64_t least, uint64_t wish, struct kist_error *err)
 {
     const struct asking a = {.room = room, .least = least, .wish = wish};

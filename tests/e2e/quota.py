@@ -6,7 +6,7 @@ import random
 import kit
 import oci
 from kit import Cutter, check, equal, test
-from shared import SHARED, prepare, registry, small
+from shared import SHARED, configured, prepare, registry, small
 
 NO_SPACE = 16
 KIB, MIB = 1 << 10, 1 << 20
@@ -222,6 +222,62 @@ def df_tells_what_du_does(t):
     t.kist("rm", "filled")
     t.kist("image", "prune", "-a", "-f")
     equal(check_df(t)["Containers"]["TotalCount"], "0", "containers")
+
+
+# ---- what containers have in the store ---------------------------------------------------------------------------------
+
+
+@test
+def what_fills_a_volume_stays_under_the_quota(t):
+    layer = oci.Layer.of([("data", None), ("data/noise", noise(900 * KIB, 5)), ("more", None), ("more/noise", noise(900 * KIB, 6))])
+    name = configured({"Volumes": {"/data": {}, "/more": {}}}, layer, tag="volumes")
+    t.kist("pull", "-q", name)
+    for left in (400, 1300):  # neither fits, and one of two
+        limit = du(t.root) + left * KIB
+        t.fails(125, ["cannot fill volume", "Disk quota exceeded"], "run", "--name", "filled", name, "true", env=quota(limit))
+        check(du(t.root) <= limit, f"{du(t.root)} bytes, past the quota of {limit}")
+        check_df(t)
+        t.kist("rm", "-fv", "filled", code=(0, 12))
+    limit = du(t.root) + 2200 * KIB
+    t.kist("run", "--name", "filled", name, "sh", "-c", "cmp /data/noise /data/noise && ls /more/noise", env=quota(limit))
+    check(du(t.root) <= limit, "past the quota")
+    rows = check_df(t)
+    equal((rows["Local Volumes"]["TotalCount"], rows["Local Volumes"]["Active"]), ("2", "2"), "volumes")
+    equal(rows["Local Volumes"]["ReclaimableBytes"], 0, "reclaimable of volumes in use")
+    details = t.kist("system", "df", "-v", "--json").json()
+    equal([row["Links"] for row in details["Volumes"]], ["1", "1"], "links")
+    equal(details["Containers"][0]["LocalVolumes"], "2", "volumes of the container")
+    t.kist("rm", "filled")
+    rows = check_df(t)
+    check(rows["Local Volumes"]["ReclaimableBytes"] > 1800 * KIB, f"volumes are {rows['Local Volumes']}")
+    # on a store that is full, what there is starts as ever
+    t.kist("create", "--name", "full", SHARED["busybox"], "true")
+    t.kist("start", "-a", "full")
+    t.kist("start", "-a", "full", env=quota("1MiB"))
+
+
+@test
+def logs_in_the_store_count(t):
+    """A configuration's limit reaches the supervisor, which holds room for all that its log may come to take."""
+    t.kist("pull", "-q", SHARED["busybox"])
+    logs = {"KIST_LOG_DIR": os.path.join(t.root, "logs"), "KIST_LOG_SIZE": "1MiB"}
+    script = ["sh", "-c", "dd if=/dev/zero bs=1000 count=2000 2>/dev/null | tr '\\0' 'x' | fold -w 99; exec sleep 1000"]
+
+    def start(left, code):
+        limit = du(t.root) + left
+        config = t.write("conf", f"store.quota = {limit}\n")
+        t.kist("--config", config, "run", "-d", "--name", "logs", SHARED["busybox"], *script, env=logs, code=code,
+               err=" left under quota " if code else None)
+        return limit
+
+    start(900 * KIB, 125)
+    t.kist("rm", "-f", "logs", code=(0, 12))
+    limit = start(1300 * KIB, 0)
+    kit.wait_until(lambda: du(logs["KIST_LOG_DIR"]) > 600 * KIB, "the log fills both its files")
+    t.fails(NO_SPACE, " left under quota ", "pull", sized("beside", 900 * KIB), env=quota(limit))
+    check(du(t.root) <= limit, f"{du(t.root)} bytes, past the quota of {limit}")
+    t.kist("rm", "-f", "logs")
+    check_df(t)
 
 
 # ---- a small disk ---------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ struct port_mount {
     enum port_mount_kind kind;
     unsigned flags;
     enum port_propagation propagation;
-    uint64_t room; /* bytes that PORT_MOUNT_COPY may write; 0: any number */
+    uint64_t *room; /* bytes that PORT_MOUNT_COPY may still write, of all that have the same; NULL: any number */
     const char *type, *source, *data; /* data may be NULL */
     const char
         *target; /* absolute, in the container; made when missing, symlinks in it never leave the container */
