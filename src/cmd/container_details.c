@@ -215,7 +215,8 @@ static void put_mounts(struct maker details, const struct kist_container *c, str
     cJSON_ArrayForEach(mount, kist_json_array(config, "mounts"))
     {
         const char *source = kist_json_string(mount, "source"), *type = kist_json_string(mount, "type");
-        const bool is_volume = source && kist_str_starts(source, "volumes/");
+        const bool is_kept = source && kist_str_starts(source, KIST_VOLUME_SOURCE);
+        const bool is_volume = is_kept || (source && kist_str_starts(source, "volumes/"));
         struct maker m = {NULL, details.good};
 
         if (!source || !type || strcmp(type, "bind") != 0 || (source[0] != '/' && !is_volume)) {
@@ -229,8 +230,11 @@ static void put_mounts(struct maker details, const struct kist_container *c, str
         }
         text(m, "Type", is_volume ? "volume" : "bind");
         if (is_volume) {
+            bool fits = is_kept ? kist_store_volume_path(store, kist_path_base(source), path, sizeof(path))
+                                : kist_str_format(path, sizeof(path), "%s/containers/%s/%s", kist_store_root(store), c->id, source);
+
             text(m, "Name", kist_path_base(source));
-            source = kist_str_format(path, sizeof(path), "%s/containers/%s/%s", kist_store_root(store), c->id, source) ? path : "";
+            source = fits ? path : "";
         }
         text(m, "Source", source);
         copy(m, "Destination", cJSON_GetObjectItemCaseSensitive(mount, "destination"));

@@ -58,7 +58,9 @@ static bool has_volume(const struct kist_engine *engine, const struct kist_conta
     cJSON_ArrayForEach(mount, kist_json_array(config, "mounts"))
     {
         const char *source = kist_json_string(mount, "source"), *target = kist_json_string(mount, "destination");
-        const char *name = source && kist_str_starts(source, "volumes/") ? source + strlen("volumes/") : source;
+        const char *name = source && (kist_str_starts(source, KIST_VOLUME_SOURCE) || kist_str_starts(source, "volumes/"))
+                               ? strchr(source, '/') + 1
+                               : source;
 
         if ((name && strcmp(name, wanted) == 0) || (target && strcmp(target, wanted) == 0)) {
             return true;
@@ -115,7 +117,7 @@ static int passes_all(const struct kist_engine *engine, const struct kist_contai
     bool asked[FILTERS] = {false}, passed[FILTERS] = {false};
 
     for (size_t i = 0; i < filters->n; i++) {
-        const char *wanted;
+        const char *wanted = "";
         int by = filter_of(filters->v[i], &wanted, err);
         bool good;
 

@@ -98,6 +98,10 @@ def in_use_or_not(t):
     t.fails(17, "volume 'data' is used by container 'web' (try 'kist rm web')", "volume", "rm", "data")
     equal(names(t, "-f", "dangling=true"), [], "volumes nobody uses")
     t.kist("volume", "prune", "-af", out="Total reclaimed space: 0 B")
+    mounts = {m["Destination"]: (m["Type"], m["Name"], m["Source"]) for m in t.kist("inspect", "web").json()[0]["Mounts"]}
+    equal(mounts, {"/data": ("volume", "data", data(t, "data")), "/lone": ("volume", anonymous, data(t, anonymous))}, "the mounts")
+    equal([t.kist("ps", "-aq", "-f", "volume=" + v).out.split() for v in ("data", "other")], [t.kist("ps", "-aq").out.split(), []],
+          "containers found by their volume")
     t.kist("start", "web")
     equal((open(data(t, "data", "f")).read(), open(data(t, anonymous, "f")).read()), ("x\n", "y\n"), "what was written")
     t.kist("rm", "web")
