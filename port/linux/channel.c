@@ -78,7 +78,7 @@ bool port_channel_send(int fd, const void *data, size_t len)
     ssize_t n;
 
     do {
-        n = send(fd, data, len, MSG_NOSIGNAL);
+        n = send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     return n == (ssize_t)len;
 }

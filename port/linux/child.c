@@ -245,6 +245,20 @@ static int build_world(const struct port_child *child, int *slave, struct kist_e
     return rc < 0 ? rc : pivot(root, err);
 }
 
+/* What outlives us becomes a child of the container's process 1, which is who reaps it. */
+static int part(const struct port_command *command, struct kist_error *err)
+{
+    pid_t pid = command->survives ? fork() : 0;
+
+    if (pid > 0) {
+        _exit(0);
+    }
+    if (command->survives) {
+        (void)setsid();
+    }
+    return pid < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot part from the container's command") : 0;
+}
+
 void port_child_main(const struct port_child *child)
 {
     struct port_message message = {.kind = PORT_MESSAGE_FAILED};
@@ -259,6 +273,7 @@ void port_child_main(const struct port_child *child)
     if (rc == 0) {
         rc = child->enter ? port_enter_world(child, &slave, err) : build_world(child, &slave, err);
     }
+    rc = rc < 0 ? rc : part(child->command, err);
     rc = rc < 0 ? rc : take_streams(child, slave, err);
     rc = rc < 0 ? rc : port_command_run(child->command, err);
     if (rc < 0) {

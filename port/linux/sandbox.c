@@ -396,8 +396,10 @@ void port_sandbox_free(struct port_sandbox *s)
     if (!s) {
         return;
     }
-    if (s->pid > 0 && !s->reaped && !s->survives) {
-        port_sandbox_signal(s, SIGKILL);
+    if (s->pid > 0 && !s->reaped) {
+        if (!s->survives) { /* else this is but who started it, and has ended */
+            port_sandbox_signal(s, SIGKILL);
+        }
         while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR) {
         }
     }

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "cmd/containers.h"
+#include "cmd/moment.h"
 #include "container/logs.h"
-#include "port/clock.h"
 
 struct options {
     bool follow, timestamps;
@@ -37,25 +37,6 @@ static int print(void *arg, const struct kist_output_record *r, struct kist_erro
     return good ? 0 : kist_error_set(err, KIST_E_IO, "cannot write to standard output");
 }
 
-/* "2024-01-31T12:00:00Z", seconds since 1970, or how long ago: "10m". */
-static int time_of(const char *text, const char *option, int64_t *seconds, struct kist_error *err)
-{
-    uint64_t value;
-
-    if (!text || kist_str_time(text, seconds)) {
-        return 0;
-    }
-    if (kist_str_u64(text, INT64_MAX, &value)) {
-        *seconds = (int64_t)value;
-        return 0;
-    }
-    if (kist_str_duration(text, &value)) {
-        *seconds = port_clock_now() - (int64_t)(value / 1000);
-        return 0;
-    }
-    return kist_error_set(err, KIST_E_USAGE, "%s must be a time as 2024-01-31T12:00:00Z or 10m, not '%s'", option, text);
-}
-
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
     KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
@@ -64,10 +45,10 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     struct kist_logs_options wanted = {.follow = o->follow, .tail = UINT64_MAX, .since = 0, .until = INT64_MAX};
     struct kist_engine engine = {.run = NULL};
     const struct kist_container *c;
-    int rc = time_of(o->since, "since", &wanted.since, err);
+    int rc = kist_moment_parse(o->since, "since", &wanted.since, err);
 
     (void)count;
-    rc = rc < 0 ? rc : time_of(o->until, "until", &wanted.until, err);
+    rc = rc < 0 ? rc : kist_moment_parse(o->until, "until", &wanted.until, err);
     if (rc == 0 && o->tail && strcmp(o->tail, "all") != 0 && !kist_str_u64(o->tail, UINT64_MAX, &wanted.tail)) {
         rc = kist_error_set(err, KIST_E_USAGE, "tail must be a number or all, not '%s'", o->tail);
     }

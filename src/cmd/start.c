@@ -21,14 +21,20 @@ static int act_start(const struct kist_engine *engine, const struct kist_contain
     return kist_container_is_up(c) ? 0 : kist_container_start(engine, c->id, &how, &status, err);
 }
 
-static int start_here(struct kist_app *app, const char *name, struct kist_error *err)
+/* One that runs is attached to; else it runs here. */
+static int start_here(struct kist_app *app, const char *name, bool input, struct kist_error *err)
 {
+    const struct kist_container_attach attach = {.input = input, .sig_proxy = true};
     const struct kist_container_start how = {.sig_proxy = true, .notify = getenv("NOTIFY_SOCKET")};
     KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
     struct kist_engine engine = {.run = NULL};
     const struct kist_container *c;
     int status, rc = kist_containers_find(app, &engine, &list, name, &c, err);
 
+    if (rc == 0 && kist_container_is_up(c)) {
+        rc = kist_container_attach(&engine, c->id, &attach, &status, err);
+        return rc < 0 ? rc : rc == 1 ? 0 : status;
+    }
     rc = rc < 0 ? rc : kist_container_start(&engine, c->id, &how, &status, err);
     return rc < 0 ? rc : status;
 }
@@ -81,11 +87,11 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
         return kist_error_set(err, KIST_E_USAGE, "only one container can be started and attached to");
     }
     port_self_seal(app->arguments);
-    return start_here(app, operands[0], err);
+    return start_here(app, operands[0], o->interactive, err);
 }
 
 static const struct kist_option options[] = {
-    KIST_OPT("attach", 'a', FLAG, struct options, attach, NULL, "Stay with it until it ends, in this process"),
+    KIST_OPT("attach", 'a', FLAG, struct options, attach, NULL, "Stay with it until it ends, in this process; with one that runs, attach"),
     KIST_OPT("interactive", 'i', FLAG, struct options, interactive, NULL, "Likewise"),
     KIST_OPT("all", 0, FLAG, struct options, all, NULL, "All whose restart policy asks for it, as at boot"),
     {.name = NULL},

@@ -38,6 +38,9 @@ const struct kist_command *const kist_commands[] = {
     &kist_cmd_rename,
     &kist_cmd_port,
     &kist_cmd_logs,
+    &kist_cmd_exec,
+    &kist_cmd_attach,
+    &kist_cmd_events,
     &kist_cmd_supervise,
     &kist_cmd_ps, &kist_cmd_rm, &kist_cmd_info, &kist_cmd_version, &kist_cmd_help, NULL,
 };
@@ -64,5 +67,9 @@ const struct kist_command_alias kist_command_aliases[] = {
     {"container logs", &kist_cmd_logs},
     {"volume list", &kist_cmd_volume_ls},
     {"volume remove", &kist_cmd_volume_rm},
+    {"container exec", &kist_cmd_exec},
+    {"container attach", &kist_cmd_attach},
+    {"container inspect", &kist_cmd_inspect},
+    {"system events", &kist_cmd_events},
     {"system info", &kist_cmd_info},      {NULL, NULL},
 };

@@ -57,6 +57,7 @@ struct kist_container {
     char *image_name;         /* as the user wrote it */
     char *command;            /* the process's arguments, joined by spaces */
     enum kist_container_status status;
+    uint32_t nanoseconds;               /* of the second of created: which of two was made first */
     cJSON *labels;                      /* an object of strings; NULL: none */
     cJSON *network;                     /* of one on a bridge that is up: what container/network.h says of <run>/<id>/network */
     char *health;                       /* "starting", "healthy", "unhealthy"; NULL: no health check, or not up */
@@ -141,6 +142,40 @@ int kist_container_wait(const struct kist_engine *e, const char *id, int *status
 /* KIST_E_USAGE: it is no name; KIST_E_CONFLICT: it is taken. */
 int kist_container_rename(const struct kist_engine *e, const char *id, const char *name,
                           struct kist_error *err) KIST_CHECKED;
+
+/* A command beside the container's own. NULL: as that has it. */
+struct kist_container_exec {
+    char *const *argv;       /* ended by NULL */
+    const char *user;        /* as --user has it, looked up in the container as it is now */
+    const char *workdir;     /* absolute */
+    const struct kist_strv *env; /* assignments over the container's; NULL: none */
+    bool privileged;         /* all capabilities */
+    bool terminal, input;    /* it gets a terminal; our standard input */
+    bool detached;           /* it is left to itself */
+};
+
+/*
+ * Stays with it until it ends; *exit_status as kist_container_start's. It has the container's namespaces, control groups,
+ * limits, filter and, unless privileged, capabilities. KIST_E_CONFLICT: the container is not running, or ends;
+ * KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command cannot be run; KIST_E_NOT_FOUND: there is no such user. To be called while
+ * the process has one thread.
+ */
+int kist_container_exec(const struct kist_engine *e, const char *id, const struct kist_container_exec *exec,
+                        int *exit_status, struct kist_error *err) KIST_CHECKED;
+
+struct kist_container_attach {
+    bool input;       /* our standard input goes to it, where it keeps one open */
+    bool sig_proxy;   /* signals this process gets go to its process 1 */
+    const char *keys; /* that let go of it: "ctrl-p,ctrl-q"; NULL: those */
+};
+
+/*
+ * Its standard streams become ours until it ends, *exit_status then being its own, or until the keys are typed: returns 1.
+ * KIST_E_CONFLICT: it is not running, or in the foreground of a process that does not keep its output; KIST_E_USAGE: such
+ * keys there are not.
+ */
+int kist_container_attach(const struct kist_engine *e, const char *id, const struct kist_container_attach *how,
+                          int *exit_status, struct kist_error *err) KIST_CHECKED;
 
 /* Whether its restart policy wants it started when the machine has booted. */
 int kist_container_at_boot(const struct kist_engine *e, const struct kist_container *c, bool *wanted,

@@ -33,7 +33,7 @@ struct kist_packet {
     char data[KIST_CONTROL_DATA];
 };
 
-/* False: the other end is gone, or does not take it in. len: of data. */
+/* False: the other end is gone, or has not the room now. len: of data. */
 bool kist_packet_send(int fd, const struct kist_packet *p, size_t len);
 /* Length of data; -1: nothing is there; -2: the other end is gone, or talks nonsense. */
 int kist_packet_receive(int fd, struct kist_packet *p);

@@ -64,6 +64,7 @@ int kist_rundir_each(const struct kist_engine *e,
 /* container.json: what never changes. */
 struct kist_container_fixed {
     int64_t created;
+    uint32_t nanoseconds; /* of that second */
     char *image_name, *command;
     cJSON *labels; /* NULL: none */
     struct kist_digest *layers;

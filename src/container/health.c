@@ -160,7 +160,7 @@ static void conclude(struct kist_supervisor *s, int exit_code)
                    strcmp(status, "healthy") == 0 ? "health_status: healthy" : "health_status: unhealthy", NULL, NULL);
     if (strcmp(status, "unhealthy") == 0) {
         act(s);
-    } else if (strcmp(before, "starting") == 0 && s->in->how->notify) {
+    } else if (s->in->how->notify) {
         port_notify(s->in->how->notify, "READY=1\n");
     }
 }
@@ -223,12 +223,17 @@ void kist_health_tend(struct kist_supervisor *s)
     const uint64_t now = port_clock_monotonic();
     int status;
 
-    if (!h || !s->sandbox || s->stopping || s->again) {
+    if (!h || !s->sandbox) {
         return;
     }
     if (h->check && port_sandbox_ended(h->check, &status)) {
+        /* whatever else goes on: until it is reaped, the PID namespace it is in cannot end */
         drop_check(s);
-        conclude(s, status);
+        if (!s->stopping && !s->again) {
+            conclude(s, status);
+        }
+    } else if (s->stopping || s->again) {
+        return;
     } else if (h->check && now >= h->deadline) {
         overdue(s);
     } else if (!h->check && h->next > 0 && now >= h->next) {

@@ -24,6 +24,7 @@ static int read_one(const struct kist_engine *e, const struct kist_container_ref
         c->image_name = fixed.image_name;
         c->command = fixed.command;
         c->created = fixed.created;
+        c->nanoseconds = fixed.nanoseconds;
         c->labels = fixed.labels;
         free(fixed.layers);
         rc = kist_container_read_state(dir, &state, err);
@@ -73,6 +74,9 @@ static int newest_first(const void *a, const void *b)
 
     if (left->created != right->created) {
         return left->created > right->created ? -1 : 1;
+    }
+    if (left->nanoseconds != right->nanoseconds) {
+        return left->nanoseconds > right->nanoseconds ? -1 : 1;
     }
     return strcmp(left->id, right->id);
 }

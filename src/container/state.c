@@ -1,10 +1,10 @@
 /* The files of containers/<id>/: config.json and container.json, written once, and state.json. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/limits.h"
 #include "container/engine.h"
-#include "port/clock.h"
 #include "store/quota.h"
 
 #define FIXED "container.json"
@@ -96,13 +96,16 @@ int kist_container_write_fixed(const struct kist_engine *e, struct port_dir *dir
 {
     KIST_AUTO(json) cJSON *root = cJSON_CreateObject();
     cJSON *layers = cJSON_CreateArray();
+    struct timespec now = {0};
     char text[KIST_DIGEST_TEXT_MAX];
     int rc = kist_json_put(root, "layers", layers, err);
 
     for (size_t i = 0; rc == 0 && i < n->diff_id_count; i++) {
         rc = kist_json_append(layers, cJSON_CreateString(kist_digest_text(text, &n->diff_ids[i])), err);
     }
-    rc = rc < 0 ? rc : kist_json_put_u64(root, "created", (uint64_t)port_clock_now(), err);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    rc = rc < 0 ? rc : kist_json_put_u64(root, "created", (uint64_t)now.tv_sec, err);
+    rc = rc < 0 ? rc : kist_json_put_u64(root, "nanoseconds", (uint64_t)now.tv_nsec, err);
     rc = rc < 0 ? rc : kist_json_put_string(root, "imageName", n->image_name ? n->image_name : "", err);
     rc = rc < 0 ? rc : put_command(root, n->config, err);
     rc = rc < 0 ? rc : put_labels(root, n->config, err);
@@ -145,6 +148,7 @@ int kist_container_read_fixed(struct port_dir *dir, struct kist_container_fixed 
         command = kist_json_string(root, "command");
         fixed->labels = cJSON_DetachItemFromObjectCaseSensitive(root, "labels");
         fixed->created = kist_json_u64(root, "created", &created) ? (int64_t)created : 0;
+        fixed->nanoseconds = kist_json_u64(root, "nanoseconds", &created) ? (uint32_t)created : 0;
         fixed->image_name = strdup(image_name ? image_name : "");
         fixed->command = strdup(command ? command : "");
         rc = fixed->image_name && fixed->command ? 0 : kist_error_nomem(err);

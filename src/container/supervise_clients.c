@@ -76,8 +76,9 @@ static void send_signal(struct kist_supervisor *s, struct kist_client *c, const 
     if (kist_str_format(number, sizeof(number), "%d", (int)p->a)) {
         kist_event_add(s->in->e, &s->in->of, "kill", "signal", number);
     }
-    c->waits = p->b == 1;
-    if (!c->waits) {
+    if (p->b == 1) {
+        c->waits = true;
+    } else {
         answer(c, 0, NULL);
     }
 }

@@ -1,18 +1,14 @@
 #!/usr/bin/env python3
 """Containers that are made, started, listed, signalled, killed, removed; and what a killed kist leaves: nothing."""
-import fcntl
 import os
-import pty
 import signal
-import struct
-import termios
 import threading
 
 import images
 import kit
 import shared
 from kit import check, contains, equal, test, wait_until
-from shared import SHARED, box
+from shared import SHARED, Terminal, box
 
 FOREVER = "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done"
 
@@ -94,7 +90,6 @@ def listing(t):
     with open(f"/proc/{details['State']['Pid']}/cmdline") as f:
         contains(f.read(), "trap", "the command of State.Pid")
     t.fails(17, [row["ID"][:12], "running", "--force"], "rm", "up")
-    t.fails(125, "running", "start", "-a", "up")
     t.kist("rm", "-f", "up", out="up")
     t.finish(child, ["run"], code=137)
     equal(ids(t, "-a"), [], "the containers left")
@@ -216,53 +211,6 @@ def killed_while_starting(t):
 
 
 # ---- terminal -------------------------------------------------------------------------------------------------------
-
-
-class Terminal:
-    """A pseudoterminal with kist in its foreground."""
-
-    def __init__(self, t, *args):
-        self.master, self.slave = pty.openpty()
-        self.resize(24, 80)
-        self.before = termios.tcgetattr(self.slave)
-        self.child = t.start(*args, stdin=self.slave, stdout=self.slave, stderr=self.slave, preexec_fn=self.take)
-        os.set_blocking(self.master, False)
-        self.seen = b""
-
-    def take(self):
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    def resize(self, rows_, columns):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows_, columns, 0, 0))
-
-    def send(self, text):
-        os.write(self.master, text)
-
-    def read(self):
-        """What is there, which may be nothing."""
-        try:
-            self.seen += os.read(self.master, 65536)
-        except (BlockingIOError, OSError):
-            pass
-
-    def expect(self, text):
-        """Everything up to text, which has to come."""
-        try:
-            wait_until(lambda: self.read() or text in self.seen, f"{text!r} on the terminal")
-        except kit.Failure as failure:
-            raise kit.Failure(f"{failure}; there was {self.seen[-600:]!r}") from None
-        found, self.seen = self.seen.split(text, 1)
-        return found
-
-    def end(self, code):
-        wait_until(lambda: self.read() or self.child.poll() is not None, "kist's end")
-        self.child.wait()
-        equal(kit.exit_code(self.child.returncode), code, "exit status")
-        now = termios.tcgetattr(self.slave)
-        equal(now[:4], self.before[:4], "the terminal's settings afterwards")
-        os.close(self.master)
-        os.close(self.slave)
 
 
 @test

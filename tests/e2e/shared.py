@@ -1,11 +1,15 @@
 """What the tests of images share: one registry with the busybox image in it, and checks of layer files."""
+import fcntl
 import os
+import pty
+import struct
 import subprocess
+import termios
 
 import images
 import kit
 import oci
-from kit import Registry, equal, skip
+from kit import Registry, equal, skip, wait_until
 
 SHARED = {}
 
@@ -65,3 +69,53 @@ def configured(config, *layers, tag="1", arch="amd64"):
 def box(t, script, *options, image=None, **checks):
     """sh -c script in a new container of the busybox image."""
     return t.kist("run", "--rm", "-q", *options, image or SHARED["busybox"], "sh", "-c", script, **checks)
+
+
+# ---- terminals ------------------------------------------------------------------------------------------------------
+
+
+class Terminal:
+    """A pseudoterminal with kist in its foreground."""
+
+    def __init__(self, t, *args):
+        self.master, self.slave = pty.openpty()
+        self.resize(24, 80)
+        self.before = termios.tcgetattr(self.slave)
+        self.child = t.start(*args, stdin=self.slave, stdout=self.slave, stderr=self.slave, preexec_fn=self.take)
+        os.set_blocking(self.master, False)
+        self.seen = b""
+
+    def take(self):
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def resize(self, rows_, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows_, columns, 0, 0))
+
+    def send(self, text):
+        os.write(self.master, text)
+
+    def read(self):
+        """What is there, which may be nothing."""
+        try:
+            self.seen += os.read(self.master, 65536)
+        except (BlockingIOError, OSError):
+            pass
+
+    def expect(self, text):
+        """Everything up to text, which has to come."""
+        try:
+            wait_until(lambda: self.read() or text in self.seen, f"{text!r} on the terminal")
+        except kit.Failure as failure:
+            raise kit.Failure(f"{failure}; there was {self.seen[-600:]!r}") from None
+        found, self.seen = self.seen.split(text, 1)
+        return found
+
+    def end(self, code):
+        wait_until(lambda: self.read() or self.child.poll() is not None, "kist's end")
+        self.child.wait()
+        equal(kit.exit_code(self.child.returncode), code, "exit status")
+        now = termios.tcgetattr(self.slave)
+        equal(now[:4], self.before[:4], "the terminal's settings afterwards")
+        os.close(self.master)
+        os.close(self.slave)

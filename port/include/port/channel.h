@@ -17,7 +17,7 @@ int port_channel_accept(int listener);
 int port_channel_connect(int *fd, struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
 /* Two ends of one. */
 int port_channel_pair(int fds[2], struct kist_error *err) KIST_CHECKED;
-/* False: the other end is gone, or does not take it in. */
+/* False: the other end is gone, or has not the room now. */
 bool port_channel_send(int fd, const void *data, size_t len);
 /* Bytes; 0: the other end is gone; -1: nothing is there. */
 int port_channel_receive(int fd, void *data, size_t size);
