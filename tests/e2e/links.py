@@ -56,7 +56,7 @@ def late_and_cut(t):
     link = Link(t, registry().host, cut=300000, delay=0.3, silent_after=200000, silences=2)
     t.kist(*FAST, "--registry-stall-timeout", "2s", "pull", f"{link.host}/{name}", out="downloaded")
     equal(list(t.layers()), [image.layers[0].diff_id], "the layers kept")
-    check(link.received <= 1.2 * size, f"{link.received} bytes came for {size}")
+    check(link.received <= 1.5 * size, f"{link.received} bytes came for {size}")
 
 
 @test
@@ -136,7 +136,7 @@ def mirrors_that_fail(t):
                    [f"{layer}:close-after=1000000:times=1", f"{layer}:status=503:after=1"], [f"{layer}:stall-after=1000000:times=1",
                     f"{layer}:status=404:after=1"], ["blobs/:truncate=100"], ["manifests/:status=429"]):
         origin, mirror = Cutter(t, registry().host), Cutter(t, registry().host, *faults)
-        told = t.kist(*FAST, "--registry-stall-timeout", "1s", *mirrored(origin, mirror), "pull", "--json", f"{origin.host}/{name}").json()
+        told = t.kist(*FAST, "--registry-stall-timeout", "4s", *mirrored(origin, mirror), "pull", "--json", f"{origin.host}/{name}").json()
         check(mirror.requests() and origin.requests(), f"{faults}: not both were asked")
         if any("1000000" in fault for fault in faults):
             equal([r["range"] for r in origin.requests(image.layers[0].digest)], ["bytes=1000000-"], "what the origin was asked for")
