@@ -134,6 +134,14 @@ int kist_registry_open_like(struct kist_registry **out, const struct kist_regist
     return 0;
 }
 
+bool kist_registry_pass_over(struct kist_registry *reg)
+{
+    bool other = reg->source < reg->mirror_count;
+
+    reg->source += other;
+    return other;
+}
+
 void kist_registry_share(struct kist_registry *reg, unsigned connections)
 {
     if (reg->options->bandwidth > 0) {

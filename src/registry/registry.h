@@ -48,6 +48,8 @@ int kist_registry_open(struct kist_registry **out, const struct kist_reference *
  */
 int kist_registry_open_like(struct kist_registry **out, const struct kist_registry *other,
                             struct kist_error *err) KIST_CHECKED;
+/* What came from the mirror at hand was wrong: another source is asked from now on. false: there is none. */
+bool kist_registry_pass_over(struct kist_registry *reg);
 /* So many connections share the bandwidth; 1 at first. */
 void kist_registry_share(struct kist_registry *reg, unsigned connections);
 void kist_registry_close(struct kist_registry *reg);

@@ -124,7 +124,9 @@ static void *run_job(void *arg)
         };
 
         layer.registry = job->registry;
-        rc = kist_layer_pull(&layer, &err);
+        do { /* a mirror that has it wrong is not all there is */
+            rc = kist_layer_pull(&layer, &err);
+        } while (rc == KIST_E_CORRUPT && kist_registry_pass_over(job->registry));
         settle_layer(job, &layer, rc, &err);
     }
     return NULL;

@@ -146,6 +146,21 @@ def mirrors_that_fail(t):
 
 
 @test
+def mirror_that_is_wrong(t):
+    """What a mirror has damaged is had from the origin, and nothing of it stays; where both are wrong, it fails."""
+    name, _, image = random_image(900000)
+    layer = "blobs/.*" + image.layers[0].digest[7:]
+    origin, mirror = Cutter(t, registry().host), Cutter(t, registry().host, f"{layer}:corrupt-at=500000")
+    t.kist(*mirrored(origin, mirror), "pull", f"{origin.host}/{name}", out="downloaded")
+    equal(list(t.layers()), [image.layers[0].diff_id], "the layers kept")
+    check(origin.requests(layer[8:]), "the origin was not asked")
+    t.kist("rmi", f"{origin.host}/{name}")
+    origin = Cutter(t, registry().host, f"{layer}:corrupt-at=600000")
+    t.fails(15, "cannot pull", *mirrored(origin, mirror), "pull", f"{origin.host}/{name}")
+    equal((list(t.layers()), t.transient()), ([], []), "what is left")
+
+
+@test
 def mirror_with_path_and_login(t):
     """Repositories below a path of the mirror; the login is the mirror's, and is shown to it alone."""
     image = oci.image([oci.Layer.of([("text", b"of the mirror\n")])])

@@ -174,3 +174,35 @@ TEST(holds_so_many_images_and_no_more)
     CHECK_OK(parse(&back, kist_buf_text(&text)), err);
     CHECK_INT(back.images.n, KIST_MAX_STORE_IMAGES);
 }
+
+/* The time the index vouches for, beside what others note of it. */
+TEST(vouches_for_a_time)
+{
+    static const struct {
+        const char *annotations;
+        int64_t clock;
+    } rows[] = {
+        {"", 0},
+        {",\"annotations\":{\"x\":\"y\"}", 0},
+        {",\"annotations\":{\"kist.clock\":\"2024-01-31T12:00:00Z\",\"x\":\"y\"}", 1706702400},
+        {",\"annotations\":{\"kist.clock\":\"soon\"}", 0},
+        {",\"annotations\":{\"kist.clock\":3}", 0},
+        {",\"annotations\":\"odd\"", 0},
+    };
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        KIST_AUTO(index) struct kist_index index = {.root = NULL};
+        KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(4096);
+
+        TEST_CASE(rows[i].annotations);
+        CHECK_OK(kist_buf_printf(&text, &err, "{\"schemaVersion\":2,\"manifests\":[]%s}", rows[i].annotations), err);
+        CHECK_OK(kist_index_parse(&index, kist_buf_text(&text), text.len, &err), err);
+        CHECK(kist_index_clock(&index) == rows[i].clock);
+        CHECK_OK(kist_index_set_clock(&index, 1796000000, &err), err);
+        CHECK(kist_index_clock(&index) == 1796000000);
+        kist_buf_clear(&text);
+        CHECK_OK(kist_index_print(&index, &text, &err), err);
+        CHECK((strstr(kist_buf_text(&text), "\"x\":\"y\"") != NULL) == (strstr(rows[i].annotations, "\"x\"") != NULL));
+        TEST_CASE(NULL);
+    }
+}
