@@ -385,6 +385,30 @@ def killed_and_interrupted(t):
         equal(other.state(), ([], [], []), "what is left")
 
 
+@test
+def load_after_a_dead_pull(t):
+    """What a killed pull left of a layer is neither in the way of a load of the same layer nor left by it."""
+    data = oci.tar([("random", os.urandom(6 << 20))])
+    layer = oci.Layer(oci.gzipped(data, 1), data)
+    image = oci.image([layer])
+    name = oci.push(registry().host, "dead", image, "1")
+    cutter = kit.Cutter(t, registry().host, f"{layer.digest[7:]}:stall-after=5000000")
+    child = t.start("pull", name.replace(registry().host, cutter.host))
+    partial = os.path.join(t.root, "partial", layer.diff_id[7:])
+    kit.wait_until(lambda: os.path.exists(partial) and os.path.getsize(partial) > 3000000, "some of the layer on disk")
+    child.kill()
+    t.finish(child, ("pull",), code=137)
+    check(t.transient(), "the killed pull left nothing")
+    other = Other(t)
+    other.kist("pull", "-q", name)
+    other.kist("save", "-o", t.path("a.tar"), name)
+    t.kist("load", "-i", t.path("a.tar"), out=f"Loaded image: {name}\n")
+    check_round_trips(t)
+    t.kist("rmi", name)
+    t.kist("image", "prune", "-f")
+    equal(t.transient(), [], "left in tmp/ and partial/")
+
+
 # ---- importing ------------------------------------------------------------------------------------------------------
 
 
