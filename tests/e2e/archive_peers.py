@@ -14,6 +14,8 @@ import oci
 class Dockerd(kit.Process):
     """dockerd with a directory of its own; docker(...) is its client."""
 
+    patience = 90
+
     def __init__(self, t):
         kit.need_programs("dockerd", "docker")
         self.socket = t.path("docker.sock")

@@ -246,6 +246,8 @@ def free_port(address="127.0.0.1"):
 class Process:
     """A program in the background. Ready once its port takes connections."""
 
+    patience = 20  # seconds until then
+
     def __init__(self, args, address, port, log, env=None):
         self.host = f"{address}:{port}"
         self.log = log
@@ -253,7 +255,7 @@ class Process:
             self.child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=f, stderr=f, env=env or ENVIRONMENT)
         KEPT.append(self.child.pid)
         try:
-            wait_until(lambda: self.is_ready(address, port), f"{args[0]} at {self.host}")
+            wait_until(lambda: self.is_ready(address, port), f"{args[0]} at {self.host}", self.patience)
         except Failure:
             self.stop()
             raise
