@@ -78,8 +78,11 @@ static int mark(struct kist_decoder *d, struct kist_error *err)
 {
     int rc = flush(d, err);
 
-    d->due = false;
-    return rc < 0 ? rc : d->watch->mark(d->watch->arg, err);
+    if (rc == 0) {
+        rc = d->watch->mark(d->watch->arg, err);
+        d->due = rc > 0;
+    }
+    return KIST_MIN(rc, 0);
 }
 
 static void consumed(struct kist_decoder *d, const unsigned char *end, size_t len)

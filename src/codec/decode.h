@@ -26,10 +26,10 @@ struct kist_sink *kist_decoder_sink(struct kist_decoder *d);
 enum kist_encoding kist_decoder_encoding(const struct kist_decoder *d);
 
 /*
- * Places where another decoder can go on: asked by due, after output was passed on, whether one is wanted,
- * the decoder tells mark at the next it comes to - the end of a deflate block, a further gzip member or zstd
- * frame, anywhere in what is not compressed - when all that was decoded so far has been passed on. An error
- * of mark is returned by the stage's write.
+ * Places where another decoder can go on: asked by due, after output was passed on, whether one is wanted, the decoder tells mark
+ * at the next it comes to - the end of a deflate block, a further gzip member or zstd frame, anywhere in what is not
+ * compressed - when all that was decoded so far has been passed on. mark returns 1 to be told of the one after it instead; its
+ * error is returned by the stage's write.
  */
 struct kist_decoder_watch {
     bool (*due)(void *arg);

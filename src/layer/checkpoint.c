@@ -115,6 +115,14 @@ int kist_layer_writer_mark(struct kist_layer_writer *w, const struct kist_buf *s
     return rc < 0 ? rc : port_file_sync(w->journal.file, err);
 }
 
+uint64_t kist_layer_writer_mark_cost(const struct kist_layer_writer *w)
+{
+    const size_t window = 12U << 10, window_size = 32U << 10; /* of gzip, which may be the block's end */
+    size_t block = held(w->contents.block);
+
+    return held(w->chunks.block) / 8 + (held(w->contents.fragment) + block) * 2 / 5 + (block < window_size ? window : 0);
+}
+
 uint64_t kist_layer_writer_bytes(const struct kist_layer_writer *w, uint64_t *journal)
 {
     *journal = w->journal.bytes;

@@ -75,6 +75,8 @@ int kist_layer_writer_state(struct kist_layer_writer *w, struct kist_buf *state,
 /* Everything written so far can be gone on from; sync: also after a power cut, names apart. */
 int kist_layer_writer_mark(struct kist_layer_writer *w, const struct kist_buf *state, bool sync,
                            struct kist_error *err) KIST_CHECKED;
+/* Bytes that a mark would add to the journal now, about, by what the writer holds. */
+uint64_t kist_layer_writer_mark_cost(const struct kist_layer_writer *w);
 /* Bytes of the layer file so far, and of the journal. */
 uint64_t kist_layer_writer_bytes(const struct kist_layer_writer *w, uint64_t *journal);
 

@@ -4,10 +4,9 @@
 #include "store/check.h"
 #include "transfer/intake.h"
 
-#define CHECKPOINT_LEAST (2U << 20)  /* bytes of a layer file between two, where nothing else is wanted */
-#define CHECKPOINT_FIRST (32U << 10) /* bytes that the first one is taken to have */
-#define CHECKPOINT_SHARE 100         /* the layer file has so many times the bytes of its journal */
-#define SYNC_EVERY 4                 /* checkpoints that a power cut may take back, at most */
+#define CHECKPOINT_LEAST (1U << 20) /* bytes of a layer file between two, where nothing else is wanted */
+#define CHECKPOINT_SHARE 100        /* the layer file has in the end so many times the bytes of its journal */
+#define SYNC_LEAST (12U << 20)      /* bytes of a layer file between two syncs, but for the first checkpoint's */
 #define HASHES_SIZE ((size_t)2 * KIST_SHA256_STATE)
 
 /* The stages between the registry and the writer. */
@@ -26,9 +25,8 @@ struct pipeline {
     /* checkpoints */
     struct kist_decoder_watch watch;
     uint64_t from;              /* byte of the blob to go on at */
-    uint64_t marked;            /* bytes of the layer file at the last one */
-    uint64_t journal, mark_size; /* bytes of the journal, of the last one in it */
-    unsigned marks;             /* that were made here */
+    uint64_t marked, synced;    /* bytes of the layer file at the last one, at the last that was synced */
+    uint64_t journal;           /* bytes of the journal */
 };
 
 static int count_write(struct kist_sink *sink, const void *data, size_t len, struct kist_error *err)
@@ -61,12 +59,17 @@ static const struct kist_sink_ops count_ops = {.write = count_write, .finish = c
 static bool checkpoint_due(void *arg)
 {
     struct pipeline *p = arg;
-    uint64_t written = kist_layer_writer_bytes(p->writer, &p->journal);
+    uint64_t least = p->pull->checkpoint ? p->pull->checkpoint : CHECKPOINT_LEAST;
 
-    if (p->pull->checkpoint > 0) {
-        return written - p->marked >= p->pull->checkpoint;
-    }
-    return written - p->marked >= CHECKPOINT_LEAST && (p->journal + p->mark_size) * CHECKPOINT_SHARE <= written;
+    return kist_layer_writer_bytes(p->writer, &p->journal) - p->marked >= least;
+}
+
+/* Whether the journal may grow by what it takes now; later it may be less. Half of its share is there from the beginning. */
+static bool is_affordable(const struct pipeline *p, uint64_t written)
+{
+    uint64_t share = (written + KIST_MAX(written, p->pull->expected)) / 2 / CHECKPOINT_SHARE;
+
+    return p->pull->checkpoint > 0 || p->journal + kist_layer_writer_mark_cost(p->writer) <= share;
 }
 
 /* All of the state: the writer's, the decoder's right behind it, the two hashes' at the place the decoder has come to. */
@@ -89,28 +92,30 @@ static int checkpoint(void *arg, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf state = KIST_BUF_INIT(KIST_LAYER_STATE_MAX);
     struct pipeline *p = arg;
-    bool sync = p->marks % SYNC_EVERY == 0;
-    uint64_t before = p->journal;
+    uint64_t written = kist_layer_writer_bytes(p->writer, &p->journal);
+    bool sync = p->synced == 0 || written - p->synced >= KIST_MAX(SYNC_LEAST, p->pull->checkpoint);
     int rc;
 
-    if (kist_decoder_consumed(p->decoder) < p->chunk_at) {
-        return 0; /* within the first bytes, which it collects */
+    if (kist_decoder_consumed(p->decoder) < p->chunk_at || !is_affordable(p, written)) {
+        return 1; /* within the first bytes, which the decoder collects; or too dear */
     }
-    p->marked = kist_layer_writer_bytes(p->writer, &before);
     if ((rc = add_state(p, &state, err)) < 0) {
         return rc;
     }
-    rc = kist_store_layer_journal_room(p->tx, before + 2 * state.len, err);
-    if (rc == KIST_E_NO_SPACE) {
-        return 0; /* costs only time, should there be need of it */
-    }
-    if (rc < 0 || (rc = kist_layer_writer_mark(p->writer, &state, sync, err)) < 0) {
+    rc = kist_store_layer_journal_room(p->tx, p->journal + 2 * state.len, err);
+    if (rc < 0 && rc != KIST_E_NO_SPACE) {
         return rc;
     }
+    if (rc == 0 && (rc = kist_layer_writer_mark(p->writer, &state, sync, err)) < 0) {
+        return rc;
+    }
+    /* no room costs only time, should there be need of it */
     p->marked = kist_layer_writer_bytes(p->writer, &p->journal);
-    p->mark_size = p->journal - before;
-    p->marks++;
-    return sync ? kist_store_layer_lasts(p->tx, err) : 0;
+    if (rc < 0 || !sync) {
+        return 0;
+    }
+    p->synced = p->marked;
+    return kist_store_layer_lasts(p->tx, err);
 }
 
 /* From what a checkpoint kept; own is where the writer's part of it ends. */
@@ -174,7 +179,7 @@ static int pipeline_open(struct pipeline *p, struct kist_layer_pull *pull, struc
     size_t own = 0;
     int rc, resumed;
 
-    *p = (struct pipeline){.count = {&count_ops}, .pull = pull, .tx = tx, .mark_size = CHECKPOINT_FIRST};
+    *p = (struct pipeline){.count = {&count_ops}, .pull = pull, .tx = tx};
     resumed = kist_store_layer_writer_resume(tx, pull->options, pull->expected, pull->room, &of, &state, &own, &p->writer, err);
     if (resumed < 0) {
         return resumed;
