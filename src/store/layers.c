@@ -5,6 +5,7 @@
 #include "store/check.h"
 
 #define STEP (1U << 20) /* bytes of room taken at a time */
+#define JOURNAL_STEP (256U << 10)
 #define STOP_MS 200 /* how late a stop may be noticed */
 #define TELL_MS 1000 /* of waiting, before it is told for whom */
 
@@ -14,6 +15,7 @@ struct kist_store_layer_tx {
     struct port_file *journal; /* partial/<hex>.journal, or NULL */
     char hex[KIST_DIGEST_HEX_MAX];
     struct kist_store_room *journal_room;
+    bool journal_given_up; /* there is no room for it */
     struct kist_store_room *room; /* what the file may take, once it is written with kist_store_layer_writer */
     uint64_t max;                 /* the caller's own limit of bytes, 0 none */
     bool replaces;                /* a layer that is kept already */
@@ -204,6 +206,13 @@ static int more_room(void *arg, uint64_t need, uint64_t *max, struct kist_error 
         return 0; /* the writer says so */
     }
     rc = kist_store_room_grow(tx->room, kist_store_cost(s, need) - kist_store_cost(s, *max), STEP + need / 8, err);
+    if (rc == KIST_E_NO_SPACE && tx->journal && !tx->journal_given_up) { /* which can be done without */
+        kist_store_room_free(tx->journal_room);
+        tx->journal_room = NULL;
+        tx->journal_given_up = true;
+        rc = port_file_truncate(tx->journal, 0, err);
+        return rc < 0 ? rc : more_room(arg, need, max, err);
+    }
     if (rc == 0) {
         *max = kist_store_room_bytes(tx->room);
         *max = tx->max > 0 ? KIST_MIN(*max, tx->max) : *max;
@@ -215,14 +224,18 @@ static int more_room(void *arg, uint64_t need, uint64_t *max, struct kist_error 
 static int limit(struct kist_store_layer_tx *tx, struct kist_layer_options *limited, uint64_t expected,
                  struct kist_store_room *from, struct kist_error *err)
 {
-    uint64_t room, size = 0;
+    struct kist_store *s = tx->store;
+    uint64_t room, size;
     int rc = port_file_size(tx->file, &size, err); /* of what is to be gone on with */
 
     kist_store_room_free(tx->room);
     tx->room = NULL;
-    expected -= KIST_MIN(size, expected);
     if (rc == 0) {
-        rc = kist_store_room_take(tx->store, "partial", tx->hex, kist_store_cost(tx->store, expected), from, &tx->room, err);
+        rc = kist_store_room_take(s, "partial", tx->hex, kist_store_cost(s, expected - KIST_MIN(size, expected)), from, &tx->room,
+                                  err);
+    }
+    if (rc == KIST_E_NO_SPACE && size > 0 && tx->journal && (rc = kist_store_layer_restart(tx, err)) == 0) {
+        rc = kist_store_room_take(s, "partial", tx->hex, kist_store_cost(s, expected), from, &tx->room, err);
     }
     if (rc < 0) {
         return rc;
@@ -260,18 +273,24 @@ int kist_store_layer_writer_resume(struct kist_store_layer_tx *tx, const struct 
 int kist_store_layer_journal_room(struct kist_store_layer_tx *tx, uint64_t bytes, struct kist_error *err)
 {
     struct kist_store *s = tx->store;
+    uint64_t cost = kist_store_cost(s, bytes), held = 0;
+    struct kist_store_space space;
     char name[KIST_STORE_JOURNAL_MAX];
-    uint64_t held;
+    int rc;
 
-    if (!kist_store_limited(s)) {
+    if (tx->journal_given_up) {
+        return kist_error_set(err, KIST_E_NO_SPACE, "the journal has been given up");
+    }
+    if (!kist_store_limited(s) || (tx->journal_room && (held = kist_store_room_bytes(tx->journal_room)) >= bytes)) {
         return 0;
     }
-    if (!tx->journal_room) {
-        return kist_store_room_take(s, "partial", kist_store_journal_name(name, tx->hex), kist_store_cost(s, bytes), NULL,
-                                    &tx->journal_room, err);
+    /* no image shall go for it */
+    if ((rc = kist_store_space(s, &space, err)) < 0 || (rc = kist_store_space_fits(&space, 2 * cost, err)) < 0) {
+        return rc;
     }
-    held = kist_store_room_bytes(tx->journal_room);
-    return bytes <= held ? 0 : kist_store_room_grow(tx->journal_room, kist_store_cost(s, bytes) - kist_store_cost(s, held), 0, err);
+    return tx->journal_room
+               ? kist_store_room_grow(tx->journal_room, cost - kist_store_cost(s, held), JOURNAL_STEP, err)
+               : kist_store_room_take(s, "partial", kist_store_journal_name(name, tx->hex), cost, NULL, &tx->journal_room, err);
 }
 
 int kist_store_layer_restart(struct kist_store_layer_tx *tx, struct kist_error *err)

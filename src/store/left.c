@@ -104,9 +104,9 @@ static int collect_left(struct collect *c, const char *name, struct kist_error *
         needed |=
             !kist_digest_set_has(c->keep, &c->left.v[i]) && kist_store_layer_begun(c->store, &c->left.v[i]);
     }
-    if (!needed || c->store->drop_left || too_old(c->store, name)) {
+    if (!needed || c->store->drop_left != KIST_STORE_KEEP_LEFT || too_old(c->store, name)) {
         c->left.n = before;
-        (void)held(c->store, name, false);
+        (void)held(c->store, name, c->store->drop_left == KIST_STORE_WOULD_DROP);
     }
     return 0;
 }
@@ -172,10 +172,11 @@ static int sweep_partial(void *arg, const char *name, struct kist_error *err)
     struct port_stat st;
 
     (void)err;
-    if (kist_str_ends(
-            name, KIST_STORE_JOURNAL_SUFFIX)) { /* goes with its layer's file; without that it is nothing */
-        if (!kist_str_format(hex, sizeof(hex), "%.*s",
-                             (int)(strlen(name) - strlen(KIST_STORE_JOURNAL_SUFFIX)), name) ||
+    /* goes with its layer's file; without that it is nothing */
+    if (kist_str_ends(name, KIST_STORE_JOURNAL_SUFFIX)) {
+        size_t len = strlen(name) - strlen(KIST_STORE_JOURNAL_SUFFIX);
+
+        if (len == 0 || !kist_str_format(hex, sizeof(hex), "%.*s", (int)len, name) ||
             port_dir_stat(s->partial, hex, &st, NULL) == KIST_E_NOT_FOUND) {
             (void)!port_dir_unlink(s->partial, name, NULL);
         }
@@ -214,28 +215,71 @@ int kist_store_partial_sweep(struct kist_store *s, const struct kist_digest_set 
 
 /* ---- all of it ---- */
 
+struct leftover {
+    struct kist_store *store;
+    uint64_t bytes;
+    bool any;
+};
+
 static void add_freed(void *arg, const struct kist_digest *digest, uint64_t bytes)
 {
+    struct leftover *l = arg;
+
     (void)digest;
-    *(uint64_t *)arg += bytes;
+    l->bytes += bytes;
 }
 
-int kist_store_left_drop(struct kist_store *s, uint64_t *freed, struct kist_error *err)
+/* A lease, or a layer that nobody is at work on, and its journal. */
+static int add_partial(void *arg, const char *name, struct kist_error *err)
+{
+    struct leftover *l = arg;
+    struct kist_digest digest;
+
+    (void)err;
+    if (kist_str_starts(name, KIST_STORE_LEFT_PREFIX)) {
+        l->any |= !held(l->store, name, true);
+    } else if (strlen(name) == KIST_DIGEST_HEX_MAX - 1 && kist_str_unhex(digest.bytes, sizeof(digest.bytes), name) &&
+               !held(l->store, name, true)) {
+        l->any = true;
+        l->bytes += kist_store_layer_begun_bytes(l->store, &digest);
+    }
+    return 0;
+}
+
+int kist_store_left_drop_locked(struct kist_store *s, const struct kist_index *index, bool dry_run, uint64_t *freed,
+                                struct kist_error *err)
+{
+    struct leftover l = {.store = s};
+    int rc = port_dir_list(s->partial, add_partial, &l, err);
+
+    if (rc == 0 && l.any) {
+        s->drop_left = dry_run ? KIST_STORE_WOULD_DROP : KIST_STORE_DROP;
+        rc = kist_store_sweep(s, index, add_freed, &l, err);
+        s->drop_left = KIST_STORE_KEEP_LEFT;
+    }
+    *freed += rc == 0 ? l.bytes : 0;
+    return rc;
+}
+
+int kist_store_left_drop(struct kist_store *s, bool dry_run, uint64_t *freed, struct kist_error *err)
 {
     KIST_AUTO(store_lock) struct port_file *lock = NULL;
     KIST_AUTO(index) struct kist_index index = {.root = NULL};
-    uint64_t before, after;
     int rc;
 
-    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0 ||
-        (rc = port_dir_usage(s->root, "partial", &before, err)) < 0) {
+    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0) {
         return rc;
     }
-    s->drop_left = true;
-    rc = kist_store_sweep(s, &index, add_freed, freed, err);
-    s->drop_left = false;
-    if (rc == 0 && (rc = port_dir_usage(s->root, "partial", &after, err)) == 0) {
-        *freed += before > after ? before - after : 0;
-    }
-    return rc;
+    return kist_store_left_drop_locked(s, &index, dry_run, freed, err);
+}
+
+uint64_t kist_store_layer_begun_bytes(struct kist_store *s, const struct kist_digest *diff_id)
+{
+    char hex[KIST_DIGEST_HEX_MAX], journal[KIST_STORE_JOURNAL_MAX];
+    uint64_t bytes[2] = {0, 0};
+
+    (void)kist_digest_hex(hex, diff_id);
+    (void)!port_dir_usage(s->partial, hex, &bytes[0], NULL);
+    (void)!port_dir_usage(s->partial, kist_store_journal_name(journal, hex), &bytes[1], NULL);
+    return bytes[0] + bytes[1];
 }

@@ -19,7 +19,8 @@
 
 struct kist_store {
     struct port_dir *root, *blobs, *layers, *partial, *containers, *tmp;
-    bool drop_left; /* a sweep takes what leases of the dead hold too */
+    /* Whether a sweep takes what leases of the dead hold too, or only says so. */
+    enum { KIST_STORE_KEEP_LEFT, KIST_STORE_DROP, KIST_STORE_WOULD_DROP } drop_left;
     uint32_t block; /* the filesystem's unit: what a file takes is a multiple of it */
     struct kist_store_limits limits;
     struct kist_store *below[KIST_MAX_STORES]; /* read-only: root, blobs and layers are open, no more */
@@ -159,6 +160,10 @@ bool kist_store_partial_reap(struct kist_store *s, const char *name);
  */
 int kist_store_partial_sweep(struct kist_store *s, const struct kist_digest_set *keep, bool *stale,
                              struct kist_error *err) KIST_CHECKED;
+
+/* kist_store_left_drop; index was loaded under the lock, which the caller holds. */
+int kist_store_left_drop_locked(struct kist_store *s, const struct kist_index *index, bool dry_run, uint64_t *freed,
+                                struct kist_error *err) KIST_CHECKED;
 
 /* "<hex>.journal"; returns name. */
 const char *kist_store_journal_name(char name[KIST_STORE_JOURNAL_MAX], const char *hex);

@@ -13,6 +13,7 @@ struct candidate {
 struct pruning {
     struct kist_removal removal;
     const struct kist_store_prune *options;
+    uint64_t left;                /* bytes that dead pulls left, which go first */
     struct kist_digest_set held;  /* by leases and containers */
     struct kist_digest_set needed; /* what the index needs: a digest once for each entry that does */
     uint32_t *needs;              /* of needed.v[i], by how many entries that stay, where kist_digest_set_find points to */
@@ -287,18 +288,19 @@ static int choose_image(struct pruning *p, size_t g, struct kist_error *err)
     return rc;
 }
 
-/* Bytes to free; UINT64_MAX where all may go. */
+/* Bytes of images to free; UINT64_MAX where all may go. */
 static int goal(const struct pruning *p, uint64_t *bytes, struct kist_error *err)
 {
     struct kist_store_space space;
     int rc;
 
-    *bytes = p->options->need;
+    *bytes = p->options->need - KIST_MIN(p->options->need, p->left);
     if (p->options->target_free == 0) {
-        *bytes = *bytes > 0 ? *bytes : UINT64_MAX;
+        *bytes = p->options->need > 0 ? *bytes : UINT64_MAX;
         return 0;
     }
     rc = kist_store_space(p->removal.store, &space, err);
+    space.left += p->options->dry_run ? p->left : 0; /* otherwise it is free by now */
     if (rc == 0 && space.left < p->options->target_free) {
         *bytes = KIST_MAX(*bytes, p->options->target_free - space.left);
     }
@@ -352,7 +354,11 @@ int kist_store_prune(struct kist_store *s, const struct kist_store_prune *option
         return rc;
     }
     rc = kist_removal_begin(&p.removal, s, err);
+    if (rc == 0) {
+        rc = kist_store_left_drop_locked(s, &p.removal.index, options->dry_run, &p.left, err);
+    }
     rc = rc < 0 ? rc : prune(&p, removed, err);
+    removed->freed += p.left;
     kist_removal_release(&p.removal);
     kist_digest_set_release(&p.held);
     kist_digest_set_release(&p.needed);

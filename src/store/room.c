@@ -213,7 +213,7 @@ static int evict(struct kist_store *s, uint64_t missing, struct kist_error *err)
 static int clear(struct kist_store *s, int round, uint64_t missing, struct kist_error *err)
 {
     uint64_t freed = 0;
-    int rc = round == 0 ? kist_store_left_drop(s, &freed, err) : 0;
+    int rc = round == 0 ? kist_store_left_drop(s, false, &freed, err) : 0;
 
     return rc < 0 ? rc : freed > 0 ? 1 : s->limits.evict ? evict(s, missing, err) : 0;
 }

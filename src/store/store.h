@@ -135,7 +135,8 @@ struct kist_store_prune {
 };
 
 /*
- * Removes images, the one used longest ago first, by one change of index.json, and frees what nothing else needs. Never what is
+ * Drops what dead and failed pulls left (kist_store_left_drop), then
+ * removes images, the one used longest ago first, by one change of index.json, and frees what nothing else needs. Never what is
  * pinned, what a container uses, running or not, or what a living lease names. An image goes with all its names or not at all.
  * removed tells what went, with dry_run what would, and in missing what there was no more to be had of: to be asked dry first by
  * who has no use for less. kist_store_removed_release it in any case.
@@ -182,8 +183,13 @@ int kist_store_lease_outlive(struct kist_store_lease *lease, struct kist_error *
 /* Ends it; what it names stays if it outlives. */
 void kist_store_lease_leave(struct kist_store_lease *lease);
 
-/* Deletes what is kept only for leases that outlived their processes, and layers not finished; *freed grows by its bytes. */
-int kist_store_left_drop(struct kist_store *s, uint64_t *freed, struct kist_error *err) KIST_CHECKED;
+/*
+ * Deletes what is kept only for leases that outlived their processes, and layers not finished, of which nobody is at work on; *freed
+ * grows by its bytes. dry_run: it only does so.
+ */
+int kist_store_left_drop(struct kist_store *s, bool dry_run, uint64_t *freed, struct kist_error *err) KIST_CHECKED;
+/* Bytes that a layer not finished takes, with its journal. */
+uint64_t kist_store_layer_begun_bytes(struct kist_store *s, const struct kist_digest *diff_id);
 
 /*
  * A layer on its way: partial/<diff id>, held by flock. Waits while another process adds the same one. Returns 1, and no tx, when the

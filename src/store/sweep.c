@@ -126,11 +126,9 @@ static int sweep_one(void *arg, const char *name, struct kist_error *err)
         return 0;
     }
     rc = port_dir_stat(w->dir, name, &st, err);
-    if (rc == 0) {
+    if (rc == 0 && w->store->drop_left != KIST_STORE_WOULD_DROP) {
         rc = settle(w->store, &w->certain, err);
-    }
-    if (rc == 0) {
-        rc = port_dir_unlink(w->dir, name, err);
+        rc = rc < 0 ? rc : port_dir_unlink(w->dir, name, err);
     }
     if (rc == 0 && w->freed) {
         w->freed(w->freed_arg, &digest, kist_store_rounded(w->store, st.size));
@@ -143,8 +141,8 @@ int kist_store_sweep(struct kist_store *s, const struct kist_index *index, kist_
 {
     KIST_AUTO(digest_set) struct kist_digest_set keep = {.v = NULL};
     struct sweep w = {.store = s, .dir = s->layers, .keep = &keep, .freed = freed, .freed_arg = arg};
-    int rc = kist_store_containers_sweep(s, err);
-    bool stale;
+    bool dry = s->drop_left == KIST_STORE_WOULD_DROP, stale;
+    int rc = dry ? 0 : kist_store_containers_sweep(s, err);
 
     if (rc < 0 || (rc = collect(s, index, &keep, err)) < 0 ||
         (rc = port_dir_list(s->layers, sweep_one, &w, err)) < 0) {
@@ -152,7 +150,7 @@ int kist_store_sweep(struct kist_store *s, const struct kist_index *index, kist_
     }
     w.dir = s->blobs;
     rc = port_dir_list(s->blobs, sweep_one, &w, err);
-    return rc < 0 ? rc : kist_store_partial_sweep(s, &keep, &stale, err);
+    return rc < 0 || dry ? rc : kist_store_partial_sweep(s, &keep, &stale, err);
 }
 
 /* ---- at opening ---- */

@@ -84,8 +84,11 @@ int kist_plan_make(struct kist_pull_plan *plan, struct kist_store *store, const 
         if (!is_first(plan, i) || (store && kist_store_has_layer(store, &layer->diff_id))) {
             layer->state = KIST_PULL_KEPT;
         } else {
+            uint64_t estimate = cost(store, kist_layer_estimate(&layer->blob));
+            uint64_t there = store ? kist_store_layer_begun_bytes(store, &layer->diff_id) : 0; /* to be gone on with */
+
             add(&plan->download_bytes, layer->blob.size);
-            add(&plan->estimate_bytes, cost(store, kist_layer_estimate(&layer->blob)));
+            add(&plan->estimate_bytes, estimate - KIST_MIN(estimate, there));
             add(&plan->bound_bytes, cost(store, kist_layer_bound(&layer->blob)));
         }
     }
@@ -132,6 +135,7 @@ int kist_plan_fit(struct kist_pull_plan *plan, struct kist_store *store, const s
     const struct kist_store_limits *limits = &options->limits;
     struct kist_store_space space = {.left = UINT64_MAX};
     uint64_t files = (options->jobs ? options->jobs : DEFAULT_JOBS) + 2, need = plan->estimate_bytes;
+    uint64_t left = 0;
     int rc = 0;
 
     plan->fits = true;
@@ -149,6 +153,9 @@ int kist_plan_fit(struct kist_pull_plan *plan, struct kist_store *store, const s
     plan->fits = need <= space.left;
     if (!plan->fits && store && limits->evict && (rc = find_evicted(plan, store, limits, need - space.left, err)) < 0) {
         return rc;
+    }
+    if (!plan->fits && store && !limits->evict && kist_store_left_drop(store, true, &left, NULL) == 0) {
+        plan->fits = need <= space.left + left;
     }
     if (room) {
         return kist_store_room_take(store, "partial", "-", need, NULL, room, err);

@@ -15,6 +15,13 @@ static struct {
     struct kist_digest diff_id;
 } layers[LAYERS];
 
+static unsigned resumed;
+
+unsigned image_resumed(void)
+{
+    return resumed;
+}
+
 void must(int rc, const struct kist_error *err, const char *what)
 {
     if (rc < 0) {
@@ -135,12 +142,27 @@ struct kist_digest image_id(const struct test_image *image)
 
 /* ---- pulling ---- */
 
-static int send_tar(struct kist_sink *sink, const struct kist_buf *tar, bool wrong, struct kist_error *err)
+/* From where the writer goes on; a mark after every piece. */
+static int send_tar(struct kist_store_layer_tx *tx, struct kist_layer_writer *w, const struct kist_buf *tar, uint64_t from, bool wrong,
+                    struct kist_error *err)
 {
+    struct kist_sink *sink = kist_layer_writer_sink(w);
+    uint64_t journal;
     int rc = 0;
 
-    for (size_t at = 0; at < tar->len && rc == 0; at += CHUNK) {
-        rc = kist_sink_write(sink, tar->data + at, KIST_MIN(CHUNK, tar->len - at), err);
+    for (size_t at = (size_t)from; at < tar->len && rc == 0;) {
+        KIST_AUTO(buf) struct kist_buf state = KIST_BUF_INIT(KIST_LAYER_STATE_MAX);
+        size_t len = KIST_MIN(CHUNK, tar->len - at);
+        uint64_t next = at + len;
+
+        rc = kist_sink_write(sink, tar->data + at, len, err);
+        at += len;
+        if (rc == 0 && at < tar->len && (rc = kist_layer_writer_state(w, &state, err)) == 0 &&
+            (rc = kist_buf_add(&state, &next, sizeof(next), err)) == 0) {
+            (void)kist_layer_writer_bytes(w, &journal);
+            rc = kist_store_layer_journal_room(tx, journal + 2 * state.len, err);
+            rc = rc == 0 ? kist_layer_writer_mark(w, &state, true, err) : rc == KIST_E_NO_SPACE ? 0 : rc;
+        }
         if (rc == 0 && wrong) {
             return kist_error_set(err, KIST_E_NETWORK, "the connection is lost");
         }
@@ -206,14 +228,24 @@ static int write_layer(struct kist_store_layer_tx *tx, unsigned number, enum tro
 {
     const struct kist_layer_options options = {.compressor = number % 2 ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD,
                                                .level = 1};
+    KIST_AUTO(buf) struct kist_buf state = KIST_BUF_INIT(KIST_LAYER_STATE_MAX);
     struct kist_layer_writer *writer;
     struct kist_layer_info info;
-    int rc = kist_store_layer_writer(tx, &options, 4096, NULL, &writer, err);
+    uint64_t from = 0;
+    size_t own = 0;
+    int rc = kist_store_layer_writer_resume(tx, &options, 4096, NULL, diff_id_of(number), &state, &own, &writer, err);
 
     if (rc < 0) {
         return rc;
     }
-    rc = send_tar(kist_layer_writer_sink(writer), &layers[number - 1].tar, trouble == CUT_OFF, err);
+    if (rc > 0) {
+        memcpy(&from, state.data + own, sizeof(from));
+        resumed++;
+    }
+    rc = kist_store_layer_lasts(tx, err);
+    if (rc == 0) {
+        rc = send_tar(tx, writer, &layers[number - 1].tar, from, trouble == CUT_OFF, err);
+    }
     if (rc == 0) {
         rc = kist_layer_writer_seal(writer, diff_id_of(number), &info, err);
     }
@@ -224,12 +256,16 @@ static int write_layer(struct kist_store_layer_tx *tx, unsigned number, enum tro
 static int add_layer(struct kist_store *s, unsigned number, enum trouble trouble, struct kist_error *err)
 {
     struct kist_store_layer_tx *tx;
-    int rc = kist_store_layer_begin(s, diff_id_of(number), &tx, err);
+    int rc = kist_store_layer_resume(s, diff_id_of(number), &tx, err);
 
     if (rc != 0) {
         return rc < 0 ? rc : 0;
     }
     rc = write_layer(tx, number, trouble, err);
+    if (rc == KIST_E_NETWORK) {
+        kist_store_layer_leave(tx);
+        return rc;
+    }
     if (rc < 0) {
         kist_store_layer_abort(tx);
         return rc;
@@ -274,8 +310,15 @@ static int pull_leased(struct kist_store *s, const struct test_image *image, con
     if ((rc = kist_store_lease_begin(s, needed, count, &lease, err)) < 0) {
         return rc;
     }
-    rc = add_image(s, image, new, number, trouble, err);
-    kist_store_lease_end(lease);
+    rc = kist_store_lease_outlive(lease, err);
+    if (rc == 0) {
+        rc = add_image(s, image, new, number, trouble, err);
+    }
+    if (rc == KIST_E_NETWORK) {
+        kist_store_lease_leave(lease);
+    } else {
+        kist_store_lease_end(lease);
+    }
     return rc;
 }
 

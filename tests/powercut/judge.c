@@ -232,11 +232,12 @@ int tidy(uint64_t *fingerprint, struct kist_error *err)
     struct kist_store_lease *lease;
     struct port_dir *root;
     struct kist_store *s;
+    uint64_t freed = 0;
     int rc = kist_store_open(&s, ROOT, false, err);
 
     if (rc == 0) {
-        rc = kist_store_lease_begin(s, NULL, 0, &lease, err);
-        if (rc == 0) {
+        if ((rc = kist_store_left_drop(s, false, &freed, err)) == 0 &&
+            (rc = kist_store_lease_begin(s, NULL, 0, &lease, err)) == 0) {
             kist_store_lease_end(lease);
         }
         kist_store_close(s);

@@ -16,7 +16,7 @@ static bool wanted(const struct command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    unsigned failed = 0, ran = 0;
+    unsigned failed = 0, ran = 0, resumed;
 
     for (size_t i = 0; i < command_count; i++) {
         struct tally t = {.cuts = 0};
@@ -24,7 +24,12 @@ int main(int argc, char **argv)
         if (!wanted(&commands[i], argc, argv)) {
             continue;
         }
+        resumed = image_resumed();
         drive(&commands[i], &t);
+        if (commands[i].resumes && image_resumed() == resumed) {
+            printf("FAIL %s: no layer was gone on with\n", commands[i].name);
+            t.failed++;
+        }
         printf("%s: %" PRIu64 " cuts x %d fates and %" PRIu64 " kills left %" PRIu64 " disks; EIO at %" PRIu64
                " calls, ENOSPC at %" PRIu64 ", no memory at %" PRIu64 "; %" PRIu64
                " different disks judged, %u failures\n",

@@ -25,6 +25,7 @@ struct command {
     bool makes_volumes; /* on the way some are there already */
     bool evicts;      /* on the way, what there was may go */
     uint64_t quota;   /* bytes that ROOT may never come to take, at no moment; 0: any */
+    bool resumes;     /* a repeat goes on with layers, at least once */
 };
 
 extern const struct command commands[];
@@ -46,6 +47,8 @@ void images_release(void);
 struct kist_digest image_id(const struct test_image *image);
 /* A pull, but for the network: lease, layers, image. A layer in fail gets the wrong bytes. */
 int image_pull(struct kist_store *s, const struct test_image *image, unsigned fail, struct kist_error *err);
+/* How often a layer was gone on with so far. */
+unsigned image_resumed(void);
 /* The same; but one layer and the blobs are put there by another process, which has not synced their
  * directories yet. */
 int image_pull_beside(struct kist_store *s, const struct test_image *image, unsigned layer,
