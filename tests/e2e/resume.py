@@ -185,22 +185,61 @@ def threads_and_gzip_layers_killed(t):
     check_resumes(t, "gzip", "--pull-checkpoint", "256k", "--layer-workers", "2", "--layer-compression", "gzip", "--jobs", "1")
 
 
+def pull_counted(t, name, *options):
+    """Pulls it; the bytes it wrote."""
+    child = t.start(*options, "pull", "-q", name)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and can still be asked
+    wrote = written(child.pid)
+    t.finish(child, ["pull", name])
+    return wrote
+
+
 @test
 def by_default(t):
-    """The bars: with what is set where nobody sets anything."""
+    """With what is set where nobody sets anything, little is written for checkpoints that nobody needs, and they are of use."""
     document, name = image("gzip")
-    wanted = undisturbed(t, name)
-    kept = sum(os.path.getsize(t.path("undisturbed/layers/sha256", d[7:])) for d in wanted)
-    counter, through_name = through(t, name)
-    wrote = kill_at(t, counter, int(whole(document) * 0.6), through_name)
-    child = t.start("pull", through_name, stdout=None)
-    code = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # still there to be asked
-    equal(code.si_status, 0, "exit status")
-    wrote += written(child.pid)
-    t.finish(child, ["pull", through_name])
+    counter, name = through(t, name)
+    wrote = pull_counted(t, name)
+    wanted = contents(t)
+    kept = sum(os.path.getsize(path) for path in t.layers().values())
+    check(kept <= wrote <= 1.05 * kept, f"{wrote} bytes were written, {kept} kept")
+    t.kist("rmi", name)
+    before = counter.sent
+    wrote = kill_at(t, counter, int(whole(document) * 0.8), name)
+    wrote += pull_counted(t, name)
     equal(contents(t), wanted, "the layer files")
-    check(wrote >= kept, f"{wrote} bytes were written, {kept} kept")
-    return wrote, kept, counter.sent, whole(document)
+    check(wrote <= 1.5 * kept, f"{wrote} bytes were written, {kept} kept")
+    check(counter.sent - before <= 1.5 * whole(document), f"{counter.sent - before} bytes were received of {whole(document)}")
+
+
+@test
+def under_a_quota(t):
+    """What is there of the image counts for it, not against it."""
+    document, name = image("gzip")
+    kept = sum(os.path.getsize(t.path("undisturbed/layers/sha256", d[7:])) for d in undisturbed(t, name))
+    counter, name = through(t, name)
+    options = ("--pull-checkpoint", "512k", "--store-quota", str(int(kept * 1.25)))
+    kill_at(t, counter, int(whole(document) * 0.8), name, *options)
+    told = t.kist(*options, "pull", "--json", name).json()
+    check(told["received"] < 0.5 * whole(document), f"{told['received']} bytes were received")
+    # for another image it makes room
+    t.kist("rmi", name)
+    kill_at(t, counter, int(whole(document) * 0.8), name, *options)
+    other = image("members")[1]
+    t.kist(*options, "pull", "-q", other)
+    equal((t.images(), t.transient()), ([other], []), "images, and what is left in tmp/ and partial/")
+
+
+@test
+def pruned(t):
+    document, name = image("gzip")
+    counter, name = through(t, name)
+    kill_at(t, counter, int(whole(document) * 0.7), name, "--pull-checkpoint", "256k")
+    freed = t.kist("image", "prune", "--dry-run", "--json").json()["freed"]
+    check(freed > 0.5 * whole(document), f"{freed} bytes would be freed")
+    check(t.transient(), "a dry run took what was left")
+    equal(t.kist("image", "prune", "--force", "--json").json()["freed"], freed, "bytes freed")
+    equal((t.transient(), t.layers()), ([], {}), "what is left")
 
 
 @test
