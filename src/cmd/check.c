@@ -87,7 +87,7 @@ static void print_event_json(const struct kist_damage *damage, const struct kist
 {
     KIST_AUTO(json) cJSON *row = cJSON_CreateObject();
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(1U << 20);
-    struct kist_error err;
+    struct kist_error err = {.code = KIST_E_NOMEM, .message = "out of memory"};
 
     if (!row || make_row(damage, images, rc, why, row, &err) < 0 || kist_json_print(row, false, &text, &err) < 0) {
         kist_app_complain(&err);

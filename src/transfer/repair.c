@@ -13,6 +13,7 @@ struct repair {
     struct kist_store *store;
     const struct kist_repair_options *options;
     struct kist_repair_result *result;
+    char dead[KIST_REFERENCE_HOST_MAX]; /* the registry that could not be reached, and is not tried again */
 };
 
 static void tell(struct repair *r, const struct kist_damage *damage, const struct kist_image_list *images, int rc,
@@ -137,7 +138,12 @@ static int fetch(struct repair *r, const struct kist_image_list *images, const s
         if (!origin || !kist_damage_hurts(damage, image) || kist_reference_parse(&ref, origin, NULL) < 0) {
             continue;
         }
-        rc = fetch_from(r, &ref, image, damage, err);
+        rc = strcmp(ref.host, r->dead) == 0
+                 ? kist_error_set(err, KIST_E_NETWORK, "registry '%s' cannot be reached", ref.host)
+                 : fetch_from(r, &ref, image, damage, err);
+        if (rc == KIST_E_NETWORK) {
+            memcpy(r->dead, ref.host, sizeof(r->dead));
+        }
         if (rc < 0) {
             (void)kist_error_wrap(err, "cannot fetch it again for '%s'", kist_reference_familiar(text, &ref));
             place = NULL;
@@ -213,6 +219,16 @@ static bool may_be_index(const struct kist_check *check)
     return false;
 }
 
+static int check_politely(struct repair *r, struct kist_check *check, struct kist_error *err)
+{
+    int rc;
+
+    port_system_polite(true);
+    rc = kist_store_check(r->store, r->options->deep, check, err);
+    port_system_polite(false);
+    return rc;
+}
+
 static int check_again(struct repair *r, struct kist_check *check, struct kist_error *err)
 {
     struct kist_check again;
@@ -221,7 +237,7 @@ static int check_again(struct repair *r, struct kist_check *check, struct kist_e
     if (rc <= 0) {
         return rc;
     }
-    rc = kist_store_check(r->store, r->options->deep, &again, err);
+    rc = check_politely(r, &again, err);
     if (rc < 0) {
         kist_check_release(&again);
         return rc;
@@ -250,15 +266,13 @@ static uint64_t count_ids(const struct kist_image_list *list)
 int kist_repair(struct kist_store *store, const struct kist_repair_options *options, struct kist_repair_result *result,
                 struct kist_error *err)
 {
-    struct repair r = {store, options, result};
+    struct repair r = {.store = store, .options = options, .result = result};
     struct kist_check check;
     int rc;
 
     *result = (struct kist_repair_result){.images = 0};
     kist_store_stop_on(store, options->registry.stop, options->registry.stop_arg);
-    port_system_polite(true);
-    rc = kist_store_check(store, options->deep, &check, err);
-    port_system_polite(false);
+    rc = check_politely(&r, &check, err);
     if (rc == 0 && options->repair && may_be_index(&check)) {
         rc = check_again(&r, &check, err);
     }
