@@ -16,20 +16,29 @@ static const char *shown_name(const struct kist_load_image *image)
 
 /* ---- layers ---- */
 
+/* Of an image without a config: whatever layer the member is, is right. */
+static int check_v1_layer(struct kist_load *l, struct kist_load_layer *layer, struct kist_error *err)
+{
+    const struct kist_load_member *m = kist_load_follow(l, layer->name);
+
+    if (!m || m->kind == KIST_LOAD_SEEN) {
+        return kist_error_set(err, KIST_E_NOT_FOUND, "the archive has no '%s'", layer->name);
+    }
+    if (m->kind != KIST_LOAD_LAYER) {
+        return kist_error_set(err, KIST_E_CORRUPT, "'%s' in the archive: %s", layer->name,
+                              m->kind == KIST_LOAD_BAD ? m->text : "it is a document");
+    }
+    layer->diff_id = m->diff_id;
+    return 0;
+}
+
 /* Nothing of the archive was looked at for a layer that is kept already; else its member has to have been it. */
-static int check_layer(struct kist_load *l, struct kist_load_layer *layer, bool v1, struct kist_error *err)
+static int check_layer(struct kist_load *l, const struct kist_load_layer *layer, struct kist_error *err)
 {
     const struct kist_load_member *m = kist_load_follow(l, layer->name);
     char want[KIST_DIGEST_TEXT_MAX], got[KIST_DIGEST_TEXT_MAX];
 
     (void)kist_digest_text(want, &layer->diff_id);
-    if (v1 && (!m || m->kind == KIST_LOAD_SEEN)) {
-        return kist_error_set(err, KIST_E_NOT_FOUND, "the archive has no '%s'", layer->name);
-    }
-    if (v1 && m->kind == KIST_LOAD_LAYER) {
-        layer->diff_id = m->diff_id;
-        return 0;
-    }
     if (!m || m->kind == KIST_LOAD_SEEN) {
         return kist_store_has_layer(l->store, &layer->diff_id)
                    ? 0
@@ -54,7 +63,7 @@ static int check_layers(struct kist_load *l, struct kist_error *err)
         const struct kist_load_image *image = &l->images[i];
 
         for (size_t k = 0; k < image->layer_count && rc == 0; k++) {
-            rc = check_layer(l, &image->layers[k], image->v1, err);
+            rc = image->v1 ? check_v1_layer(l, &image->layers[k], err) : check_layer(l, &image->layers[k], err);
         }
         if (rc < 0) {
             return kist_error_wrap(err, "image '%s'", shown_name(image));

@@ -249,6 +249,8 @@ def without_configs(t):
     equal(len(seen), 1, "image IDs")
     for what, code, message in (
             ([members[4], names], 12, f"the archive has no '{'b' * 64}/json'"), ([*members[:4], names], 12, f"no '{'b' * 64}/layer.tar'"),
+            ([("a/json", b"{}"), ("a/layer.tar", b"no tar" * 200), ("repositories", b'{"old":{"1":"a"}}')], 15,
+             "'a/layer.tar' in the archive: not a tar archive"),
             ([("repositories", b'{"old":{"1":"../x"}}')], 15, "names a layer '../x'"),
             ([("a/json", b'{"parent":"a"}'), ("repositories", b'{"old":{"1":"a"}}')], 18, "more than 128 layers"),
             ([("repositories", b'{"old":[1]}')], 15, "names an image wrongly")):
