@@ -116,17 +116,32 @@ static int change_room(struct kist_store_room *r, uint64_t bytes, struct kist_er
     return rc;
 }
 
+/* Takes its file away; r can be made again. */
+static void drop_file(struct kist_store_room *r)
+{
+    if (r->file) {
+        (void)!port_dir_unlink(r->store->partial, r->name, NULL);
+        port_file_discard(r->file);
+        r->file = NULL;
+    }
+}
+
 static int make_room(struct kist_store_room *r, uint64_t bytes, struct kist_error *err)
 {
     struct kist_store *s = r->store;
     int rc;
 
     if ((rc = kist_store_temp_name(r->name, PREFIX, err)) < 0 ||
-        (rc = port_file_create(&r->file, s->partial, r->name, false, err)) < 0 ||
-        (rc = port_file_lock(r->file, true, 0, err)) < 0) {
+        (rc = port_file_create(&r->file, s->partial, r->name, false, err)) < 0) {
+        r->file = NULL;
         return rc;
     }
-    return change_room(r, bytes, err);
+    rc = port_file_lock(r->file, true, 0, err);
+    rc = rc < 0 ? rc : change_room(r, bytes, err);
+    if (rc < 0) {
+        drop_file(r);
+    }
+    return rc;
 }
 
 /* What is asked for: a new room of bytes, or least bytes more for one that has a file already. */
@@ -293,10 +308,7 @@ uint64_t kist_store_room_bytes(const struct kist_store_room *room)
 void kist_store_room_free(struct kist_store_room *room)
 {
     if (room) {
-        if (room->file) {
-            (void)!port_dir_unlink(room->store->partial, room->name, NULL);
-            port_file_discard(room->file);
-        }
+        drop_file(room);
         free(room);
     }
 }

@@ -115,7 +115,7 @@ static int check_room(struct kist_store *s, struct port_dir *dir, const char *na
     struct port_stat st;
 
     if (cost <= kist_store_headroom(s) && port_dir_stat(dir, name, &st, NULL) == 0 && st.type == PORT_TYPE_FILE &&
-        kist_store_rounded(s, len) <= st.allocated) {
+        kist_store_rounded(s, len) <= KIST_MAX(st.allocated, kist_store_rounded(s, st.size))) {
         return 0;
     }
     return kist_store_fits(s, cost, err);

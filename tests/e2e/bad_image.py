@@ -316,7 +316,7 @@ class Files(http.server.BaseHTTPRequestHandler):
     """A registry of one image, whose layer has ten million empty files; they are made as they are asked for."""
 
     protocol_version = "HTTP/1.1"
-    layer = oci.Layer(b"", size=1 << 40, digest="sha256:" + "2" * 64, media_type=oci.OCI_LAYER)
+    layer = oci.Layer(b"", size=1 << 28, digest="sha256:" + "2" * 64, media_type=oci.OCI_LAYER)
     document = oci.image([layer])
 
     def do_GET(self):

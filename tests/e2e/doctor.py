@@ -9,7 +9,7 @@ from kit import check, contains, equal, test
 ESSENTIAL = {"squashfs", "loop", "overlayfs", "overlayfs-here", "xattrs", "namespace-mnt", "namespace-pid", "namespace-uts",
              "namespace-ipc", "proc", "tmpfs", "devpts", "mqueue"}
 OTHERS = {"squashfs-zstd", "squashfs-gzip", "namespace-net", "namespace-cgroup", "cgroup-memory", "cgroup-cpu", "cgroup-pids",
-          "cgroup-freezer", "cgroup-devices", "seccomp", "bridge", "veth", "nf_tables"}
+          "cgroup-freezer", "cgroup-devices", "seccomp", "bridge", "veth", "nf_tables", "container-limit"}
 
 
 def examined(t, **options):
