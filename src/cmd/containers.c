@@ -14,12 +14,15 @@ int kist_containers_load(struct kist_app *app, struct kist_engine *engine, struc
     return rc == KIST_E_NOT_FOUND ? 0 : rc < 0 ? rc : kist_container_list(engine, list, err);
 }
 
-int kist_containers_find(struct kist_app *app, struct kist_engine *engine, struct kist_container_list *list, const char *text,
-                         const struct kist_container **found, struct kist_error *err)
+int kist_containers_find(struct kist_app *app, struct kist_engine *engine, const char *text, struct kist_container *found,
+                         struct kist_error *err)
 {
-    int rc = kist_containers_load(app, engine, list, err);
+    int rc = kist_app_store(app, false, &engine->store, err);
 
-    return rc < 0 ? rc : kist_container_list_find(list, text, found, err);
+    *found = (struct kist_container){.pid = 0};
+    return rc == KIST_E_NOT_FOUND ? kist_error_set(err, rc, "no such container: '%s'", text)
+           : rc < 0               ? rc
+                                  : kist_container_find(engine, text, found, err);
 }
 
 int kist_containers_each(struct kist_app *app, int count, char **operands, bool quiet, kist_container_fn *act, void *arg,

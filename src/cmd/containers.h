@@ -8,9 +8,9 @@
 /* The list, for as long as the command runs; list empty where there is no store yet. */
 int kist_containers_load(struct kist_app *app, struct kist_engine *engine, struct kist_container_list *list,
                          struct kist_error *err) KIST_CHECKED;
-/* The one that text means; KIST_E_NOT_FOUND as kist_container_list_find. */
-int kist_containers_find(struct kist_app *app, struct kist_engine *engine, struct kist_container_list *list, const char *text,
-                         const struct kist_container **found, struct kist_error *err) KIST_CHECKED;
+/* The one that text means; KIST_E_NOT_FOUND, KIST_E_CONFLICT as kist_container_find. */
+int kist_containers_find(struct kist_app *app, struct kist_engine *engine, const char *text, struct kist_container *found,
+                         struct kist_error *err) KIST_CHECKED;
 
 /* Negative: failed. */
 typedef int kist_container_fn(const struct kist_engine *engine, const struct kist_container *c, const char *operand, void *arg,

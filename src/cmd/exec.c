@@ -31,7 +31,7 @@ static int read_env(struct kist_strv *env, const struct exec_options *o, struct 
 
 static int exec(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
+    KIST_AUTO(container) struct kist_container c = {.pid = 0};
     KIST_AUTO(strv) struct kist_strv env = {.v = NULL};
     const struct exec_options *o = values;
     const struct kist_container_exec exec = {
@@ -45,14 +45,13 @@ static int exec(struct kist_app *app, const void *values, int count, char **oper
         .detached = o->detach,
     };
     struct kist_engine engine = {.run = NULL};
-    const struct kist_container *c;
     int status, rc;
 
     (void)count;
     port_self_seal(app->arguments);
     rc = read_env(&env, o, err);
-    rc = rc < 0 ? rc : kist_containers_find(app, &engine, &list, operands[0], &c, err);
-    rc = rc < 0 ? rc : kist_container_exec(&engine, c->id, &exec, &status, err);
+    rc = rc < 0 ? rc : kist_containers_find(app, &engine, operands[0], &c, err);
+    rc = rc < 0 ? rc : kist_container_exec(&engine, c.id, &exec, &status, err);
     return rc < 0 ? rc : status;
 }
 
@@ -87,19 +86,18 @@ struct attach_options {
 
 static int attach(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
+    KIST_AUTO(container) struct kist_container c = {.pid = 0};
     const struct attach_options *o = values;
     struct kist_container_attach how = {.input = !o->no_stdin, .sig_proxy = true, .keys = o->keys};
     struct kist_engine engine = {.run = NULL};
-    const struct kist_container *c;
     int status, rc;
 
     (void)count;
     if (o->sig_proxy && !kist_str_bool(o->sig_proxy, &how.sig_proxy)) {
         return kist_error_set(err, KIST_E_USAGE, "sig-proxy must be true or false, not '%s'", o->sig_proxy);
     }
-    rc = kist_containers_find(app, &engine, &list, operands[0], &c, err);
-    rc = rc < 0 ? rc : kist_container_attach(&engine, c->id, &how, &status, err);
+    rc = kist_containers_find(app, &engine, operands[0], &c, err);
+    rc = rc < 0 ? rc : kist_container_attach(&engine, c.id, &how, &status, err);
     if (rc == 1) {
         (void)fprintf(stderr, "detached\n");
     }

@@ -7,19 +7,18 @@ struct options {
 
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
+    KIST_AUTO(container) struct kist_container c = {.pid = 0};
     const struct options *o = values;
     struct kist_engine engine = {.run = NULL};
-    const struct kist_container *c;
     struct kist_output out;
-    int rc = kist_containers_find(app, &engine, &list, operands[0], &c, err);
+    int rc = kist_containers_find(app, &engine, operands[0], &c, err);
 
     (void)count;
     if (rc < 0 || (rc = kist_output_open(&out, o->output, err)) < 0) {
         return rc;
     }
     kist_app_catch_signals();
-    rc = kist_container_export(&engine, c->id, &out.sink, err);
+    rc = kist_container_export(&engine, c.id, &out.sink, err);
     rc = kist_output_close(&out, rc, err);
     kist_app_release_signals();
     return rc < 0 ? kist_error_wrap(err, "cannot export '%s'", operands[0]) : 0;

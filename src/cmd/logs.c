@@ -39,12 +39,11 @@ static int print(void *arg, const struct kist_output_record *r, struct kist_erro
 
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
+    KIST_AUTO(container) struct kist_container c = {.pid = 0};
     const struct options *o = values;
     struct printing printing = {.timestamps = o->timestamps};
     struct kist_logs_options wanted = {.follow = o->follow, .tail = UINT64_MAX, .since = 0, .until = INT64_MAX};
     struct kist_engine engine = {.run = NULL};
-    const struct kist_container *c;
     int rc = kist_moment_parse(o->since, "since", &wanted.since, err);
 
     (void)count;
@@ -52,8 +51,8 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     if (rc == 0 && o->tail && strcmp(o->tail, "all") != 0 && !kist_str_u64(o->tail, UINT64_MAX, &wanted.tail)) {
         rc = kist_error_set(err, KIST_E_USAGE, "tail must be a number or all, not '%s'", o->tail);
     }
-    rc = rc < 0 ? rc : kist_containers_find(app, &engine, &list, operands[0], &c, err);
-    return rc < 0 ? rc : kist_logs_read(&engine, c->id, &wanted, print, &printing, err);
+    rc = rc < 0 ? rc : kist_containers_find(app, &engine, operands[0], &c, err);
+    return rc < 0 ? rc : kist_logs_read(&engine, c.id, &wanted, print, &printing, err);
 }
 
 static const struct kist_option options[] = {

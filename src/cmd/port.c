@@ -26,17 +26,16 @@ static int print_port(void *arg, const struct port_published *port, const char *
 
 static int run(struct kist_app *app, const void *options, int count, char **operands, struct kist_error *err)
 {
-    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
-    const struct kist_container *c;
+    KIST_AUTO(container) struct kist_container c = {.pid = 0};
     struct kist_engine engine;
     struct wanted wanted = {.printed = 0};
-    int rc = kist_containers_find(app, &engine, &list, operands[0], &c, err);
+    int rc = kist_containers_find(app, &engine, operands[0], &c, err);
 
     (void)options;
     if (rc == 0 && count > 1) {
         rc = kist_publish_parse(&wanted.ports, operands[1], err);
     }
-    rc = rc < 0 ? rc : kist_container_each_port(c, print_port, &wanted, err);
+    rc = rc < 0 ? rc : kist_container_each_port(&c, print_port, &wanted, err);
     if (rc == 0 && count > 1 && wanted.printed == 0) {
         rc = kist_error_set(err, KIST_E_FAIL, "no public port '%s' published for '%s'", operands[1], operands[0]);
     }

@@ -26,16 +26,15 @@ static int start_here(struct kist_app *app, const char *name, bool input, struct
 {
     const struct kist_container_attach attach = {.input = input, .sig_proxy = true};
     const struct kist_container_start how = {.sig_proxy = true, .notify = getenv("NOTIFY_SOCKET")};
-    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
+    KIST_AUTO(container) struct kist_container c = {.pid = 0};
     struct kist_engine engine = {.run = NULL};
-    const struct kist_container *c;
-    int status, rc = kist_containers_find(app, &engine, &list, name, &c, err);
+    int status, rc = kist_containers_find(app, &engine, name, &c, err);
 
-    if (rc == 0 && kist_container_is_up(c)) {
-        rc = kist_container_attach(&engine, c->id, &attach, &status, err);
+    if (rc == 0 && kist_container_is_up(&c)) {
+        rc = kist_container_attach(&engine, c.id, &attach, &status, err);
         return rc < 0 ? rc : rc == 1 ? 0 : status;
     }
-    rc = rc < 0 ? rc : kist_container_start(&engine, c->id, &how, &status, err);
+    rc = rc < 0 ? rc : kist_container_start(&engine, c.id, &how, &status, err);
     return rc < 0 ? rc : status;
 }
 

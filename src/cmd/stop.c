@@ -6,10 +6,12 @@
 
 struct options {
     const char *time, *signal;
+    bool all;
 };
 
 struct asked {
     int number, seconds;
+    bool shutdown;
 };
 
 static int read_options(struct asked *asked, const struct options *o, struct kist_error *err)
@@ -25,7 +27,7 @@ static int act_stop(const struct kist_engine *engine, const struct kist_containe
     const struct asked *asked = arg;
 
     (void)operand;
-    return kist_container_stop(engine, c->id, asked->number, asked->seconds, err);
+    return kist_container_stop(engine, c->id, asked->number, asked->seconds, asked->shutdown, err);
 }
 
 static int act_restart(const struct kist_engine *engine, const struct kist_container *c, const char *operand, void *arg,
@@ -66,12 +68,36 @@ static int act_wait(const struct kist_engine *engine, const struct kist_containe
     return rc;
 }
 
+/* All are told before the first is waited for: their stop times run side by side. */
+static int stop_all(struct kist_app *app, struct asked *asked, struct kist_error *err)
+{
+    KIST_AUTO(container_list) struct kist_container_list list;
+    KIST_AUTO(strv) struct kist_strv names = {.v = NULL};
+    struct kist_engine engine = {.run = NULL};
+    int rc = kist_containers_load(app, &engine, &list, err);
+
+    asked->shutdown = true;
+    for (size_t i = 0; rc == 0 && i < list.n; i++) {
+        if (kist_container_is_up(&list.v[i])) {
+            kist_container_shut_down(&engine, list.v[i].id);
+            rc = kist_strv_add(&names, list.v[i].name, err);
+        }
+    }
+    return rc < 0 || names.n == 0 ? rc : kist_containers_each(app, (int)names.n, names.v, false, act_stop, asked, err);
+}
+
 static int stop(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    struct asked asked;
+    const struct options *o = values;
+    struct asked asked = {.shutdown = false};
     int rc = read_options(&asked, values, err);
 
-    return rc < 0 ? rc : kist_containers_each(app, count, operands, false, act_stop, &asked, err);
+    if (rc == 0 && o->all != (count == 0)) {
+        return kist_error_set(err, KIST_E_USAGE, "'kist stop' needs CONTAINER [CONTAINER...], or --all (try 'kist stop --help')");
+    }
+    return rc < 0   ? rc
+           : o->all ? stop_all(app, &asked, err)
+                    : kist_containers_each(app, count, operands, false, act_stop, &asked, err);
 }
 
 static int restart(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
@@ -115,17 +141,17 @@ static int wait_for(struct kist_app *app, const void *values, int count, char **
 
 static int rename_it(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    KIST_AUTO(container_list) struct kist_container_list list = {.v = NULL};
+    KIST_AUTO(container) struct kist_container c = {.pid = 0};
     struct kist_engine engine = {.run = NULL};
-    const struct kist_container *c;
-    int rc = kist_containers_find(app, &engine, &list, operands[0], &c, err);
+    int rc = kist_containers_find(app, &engine, operands[0], &c, err);
 
     (void)values;
     (void)count;
-    return rc < 0 ? rc : kist_container_rename(&engine, c->id, operands[1], err);
+    return rc < 0 ? rc : kist_container_rename(&engine, c.id, operands[1], err);
 }
 
 static const struct kist_option stop_options[] = {
+    KIST_OPT("all", 0, FLAG, struct options, all, NULL, "All that run, as at shutdown: 'start --all' brings them back"),
     KIST_OPT("time", 't', TEXT, struct options, time, "SECONDS", "Until it is killed (default: its own, 10; -1 never)"),
     KIST_OPT("signal", 's', TEXT, struct options, signal, "SIGNAL", "Instead of its stop signal"),
     {.name = NULL},
@@ -136,17 +162,17 @@ static const struct kist_option kill_options[] = {
     {.name = NULL},
 };
 
-#define MANY(member, word, text, function, rows)                                                                      \
+#define MANY(member, word, text, function, rows, least)                                                               \
     const struct kist_command kist_cmd_##member = {                                                                   \
         .name = (word), .operands = "CONTAINER [CONTAINER...]", .summary = (text), .options = (rows),                 \
-        .options_size = sizeof(struct options), .min_operands = 1, .max_operands = -1, .run = (function)}
+        .options_size = sizeof(struct options), .min_operands = (least), .max_operands = -1, .run = (function)}
 
-MANY(stop, "stop", "Stop containers: a signal, and if that does not do SIGKILL", stop, stop_options);
-MANY(restart, "restart", "Stop containers, and start them again", restart, stop_options);
-MANY(kill, "kill", "Send containers a signal", kill_them, kill_options);
-MANY(pause, "pause", "Freeze all that runs in containers", pause_them, NULL);
-MANY(unpause, "unpause", "Let paused containers go on", unpause, NULL);
-MANY(wait, "wait", "Wait until containers have ended, and print their exit statuses", wait_for, NULL);
+MANY(stop, "stop", "Stop containers: a signal, and if that does not do SIGKILL", stop, stop_options, 0);
+MANY(restart, "restart", "Stop containers, and start them again", restart, stop_options + 1, 1);
+MANY(kill, "kill", "Send containers a signal", kill_them, kill_options, 1);
+MANY(pause, "pause", "Freeze all that runs in containers", pause_them, NULL, 1);
+MANY(unpause, "unpause", "Let paused containers go on", unpause, NULL, 1);
+MANY(wait, "wait", "Wait until containers have ended, and print their exit statuses", wait_for, NULL, 1);
 
 const struct kist_command kist_cmd_rename = {
     .name = "rename",

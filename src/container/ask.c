@@ -35,9 +35,10 @@ static void tell(const struct kist_engine *e, const char *id, const char *action
     kist_event_add(e, &(struct kist_event_of){.id = id, .name = ref.name}, action, NULL, NULL);
 }
 
-int kist_container_stop(const struct kist_engine *e, const char *id, int number, int seconds, struct kist_error *err)
+int kist_container_stop(const struct kist_engine *e, const char *id, int number, int seconds, bool shutdown,
+                        struct kist_error *err)
 {
-    int status, rc = ask(e, id, KIST_ASK_STOP, number, seconds, &status, err);
+    int status, rc = ask(e, id, shutdown ? KIST_ASK_SHUTDOWN : KIST_ASK_STOP, number, seconds, &status, err);
 
     if (rc == KIST_E_NOT_FOUND) {
         return 0; /* it ended by itself, or its supervisor was killed, and it with him */
@@ -46,6 +47,17 @@ int kist_container_stop(const struct kist_engine *e, const char *id, int number,
         tell(e, id, "stop");
     }
     return rc < 0 ? rc : 0;
+}
+
+void kist_container_shut_down(const struct kist_engine *e, const char *id)
+{
+    const struct kist_packet packet = {.kind = KIST_ASK_SHUTDOWN, .b = -2};
+    int fd;
+
+    if (kist_control_connect(&fd, e, id, NULL) == 0) {
+        (void)kist_packet_send(fd, &packet, 0);
+        (void)close(fd);
+    }
 }
 
 int kist_container_restart(const struct kist_engine *e, const char *id, int number, int seconds, struct kist_error *err)

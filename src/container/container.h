@@ -129,9 +129,12 @@ int kist_container_supervise(const struct kist_engine *e, const char *id, struct
  * What can be asked of who stays with a running container. number: a signal, 0 its stop signal; seconds until it is killed:
  * -1 never, -2 as it was created with. One that is not running is stopped already, and is started by a restart (detached);
  * to the others that is KIST_E_CONFLICT. A stop, and a kill by SIGKILL, return once nobody holds it any more.
+ * shutdown: the machine ends, and nobody wants it stopped for good: at the next boot it comes back.
  */
-int kist_container_stop(const struct kist_engine *e, const char *id, int number, int seconds,
+int kist_container_stop(const struct kist_engine *e, const char *id, int number, int seconds, bool shutdown,
                         struct kist_error *err) KIST_CHECKED;
+/* The first part of a stop at shutdown alone: nothing is waited for, and a failure no matter. */
+void kist_container_shut_down(const struct kist_engine *e, const char *id);
 int kist_container_restart(const struct kist_engine *e, const char *id, int number, int seconds,
                            struct kist_error *err) KIST_CHECKED;
 int kist_container_signal(const struct kist_engine *e, const char *id, int number, struct kist_error *err) KIST_CHECKED;
@@ -186,6 +189,11 @@ int kist_container_list(const struct kist_engine *e, struct kist_container_list 
                         struct kist_error *err) KIST_CHECKED;
 void kist_container_list_release(struct kist_container_list *list);
 void kist_container_list_auto(struct kist_container_list *list);
+/* The same without reading the others, into *found, which kist_container_release is for. What ended unseen is swept first. */
+int kist_container_find(const struct kist_engine *e, const char *text, struct kist_container *found,
+                        struct kist_error *err) KIST_CHECKED;
+void kist_container_release(struct kist_container *c);
+void kist_container_auto(struct kist_container *c);
 /* config.json; cJSON_Delete it. */
 int kist_container_config(const struct kist_engine *e, const char *id, cJSON **config, struct kist_error *err) KIST_CHECKED;
 /* As Docker's State.Health, of one that is up; NULL: it has no health check. cJSON_Delete it. */

@@ -25,6 +25,7 @@ enum kist_packet_kind {
     KIST_SAY_FAILED,    /* a: enum kist_err; data: the message */
     KIST_SAY_ENDED,     /* a: exit status */
     KIST_SAY_OUTPUT,    /* a: stream; data */
+    KIST_ASK_SHUTDOWN,  /* as KIST_ASK_STOP, but a boot may bring it back */
 };
 
 struct kist_packet {

@@ -47,6 +47,8 @@ int kist_rundir_adopt(struct kist_rundir *r, const struct kist_engine *e, const 
 /* Lets go of it, and with remove takes it away. All zero is nothing. */
 void kist_rundir_release(struct kist_rundir *r, const struct kist_engine *e, const char *id, bool remove);
 
+/* There is one, held or not. */
+bool kist_rundir_is_there(const struct kist_engine *e, const char *id);
 /* 1: somebody holds it, *running is what he wrote; 0: nobody does. */
 int kist_rundir_look(const struct kist_engine *e, const char *id, struct kist_running *running,
                      struct kist_error *err) KIST_CHECKED;

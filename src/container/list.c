@@ -52,7 +52,7 @@ static int read_one(const struct kist_engine *e, const struct kist_container_ref
     return 0;
 }
 
-static void release_one(struct kist_container *c)
+void kist_container_release(struct kist_container *c)
 {
     free(c->image_name);
     free(c->command);
@@ -113,7 +113,7 @@ int kist_container_list(const struct kist_engine *e, struct kist_container_list 
         if (rc == 0) {
             list->n++;
         } else {
-            release_one(&list->v[list->n]);
+            kist_container_release(&list->v[list->n]);
             /* removed, or not yet complete, while we look */
             rc = rc == KIST_E_NOT_FOUND ? 0 : rc;
         }
@@ -130,7 +130,7 @@ int kist_container_list(const struct kist_engine *e, struct kist_container_list 
 void kist_container_list_release(struct kist_container_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
-        release_one(&list->v[i]);
+        kist_container_release(&list->v[i]);
     }
     free(list->v);
     *list = (struct kist_container_list){.v = NULL};
@@ -141,33 +141,83 @@ void kist_container_list_auto(struct kist_container_list *list)
     kist_container_list_release(list);
 }
 
-int kist_container_list_find(const struct kist_container_list *list, const char *text,
-                             const struct kist_container **found, struct kist_error *err)
+/* How well text names a container: its name or whole ID, as Docker has it, or the beginning of its ID. */
+enum match { MATCH_NOT, MATCH_PREFIX, MATCH_WHOLE };
+
+static enum match match(const char *id, const char *name, const char *text)
 {
-    const struct kist_container *by_prefix = NULL;
-    size_t matches = 0;
+    return strcmp(name, text) == 0 || strcmp(id, text) == 0       ? MATCH_WHOLE
+           : text[0] != '\0' && kist_str_starts(id, text) ? MATCH_PREFIX
+                                                          : MATCH_NOT;
+}
 
-    for (size_t i = 0; i < list->n; i++) {
-        const struct kist_container *c = &list->v[i];
-
-        /* a name comes first, as Docker has it */
-        if (strcmp(c->name, text) == 0 || strcmp(c->id, text) == 0) {
-            *found = c;
-            return 0;
-        }
-        if (text[0] != '\0' && kist_str_starts(c->id, text)) {
-            by_prefix = c;
-            matches++;
-        }
-    }
-    if (matches == 1) {
-        *found = by_prefix;
-        return 0;
-    }
+static int not_one(const char *text, size_t matches, struct kist_error *err)
+{
     return matches > 1
                ? kist_error_set(err, KIST_E_CONFLICT,
                                 "'%s' is the start of %zu containers' IDs; give more of it", text, matches)
                : kist_error_set(err, KIST_E_NOT_FOUND, "no such container: '%s'", text);
+}
+
+int kist_container_list_find(const struct kist_container_list *list, const char *text,
+                             const struct kist_container **found, struct kist_error *err)
+{
+    size_t matches = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        const enum match how = match(list->v[i].id, list->v[i].name, text);
+
+        if (how != MATCH_NOT) {
+            *found = &list->v[i];
+            matches++;
+        }
+        if (how == MATCH_WHOLE) {
+            return 0;
+        }
+    }
+    return matches == 1 ? 0 : not_one(text, matches, err);
+}
+
+int kist_container_find(const struct kist_engine *e, const char *text, struct kist_container *found,
+                        struct kist_error *err)
+{
+    struct kist_container_refs refs;
+    const struct kist_container_ref *ref = NULL;
+    size_t matches = 0;
+    int rc = kist_store_containers(e->store, &refs, err);
+
+    *found = (struct kist_container){.pid = 0};
+    if (rc < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < refs.n; i++) {
+        const enum match how = match(refs.v[i].id, refs.v[i].name, text);
+
+        if (how != MATCH_NOT) {
+            ref = &refs.v[i];
+            matches++;
+        }
+        if (how == MATCH_WHOLE) {
+            matches = 1;
+            break;
+        }
+    }
+    rc = matches == 1 ? 0 : not_one(text, matches, err);
+    if (rc == 0 && kist_rundir_is_there(e, ref->id)) {
+        rc = kist_container_sweep_one(e, ref->id, err);
+    }
+    rc = rc < 0 ? rc : read_one(e, ref, found, err);
+    rc = rc == KIST_E_NOT_FOUND ? not_one(text, 0, err) : rc;
+    kist_container_refs_release(&refs);
+    if (rc < 0) {
+        kist_container_release(found);
+    }
+    return rc;
+}
+
+void kist_container_auto(struct kist_container *c)
+{
+    kist_container_release(c);
 }
 
 int kist_container_config(const struct kist_engine *e, const char *id, cJSON **config, struct kist_error *err)

@@ -169,6 +169,17 @@ int kist_rundir_open(struct port_dir **dir, const struct kist_engine *e, const c
                : kist_error_set(err, KIST_E_FAIL, "the path '%s' is too long", run_path(e));
 }
 
+bool kist_rundir_is_there(const struct kist_engine *e, const char *id)
+{
+    struct port_dir *dir;
+    int rc = kist_rundir_open(&dir, e, id, NULL);
+
+    if (rc == 0) {
+        port_dir_close(dir);
+    }
+    return rc == 0;
+}
+
 int kist_rundir_adopt(struct kist_rundir *r, const struct kist_engine *e, const char *id, int fd,
                       struct kist_error *err)
 {

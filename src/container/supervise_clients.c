@@ -115,7 +115,8 @@ static void obey(struct kist_supervisor *s, struct kist_client *c, const struct 
 {
     switch (p->kind) {
     case KIST_ASK_STOP:
-        s->state.stopped = true;
+    case KIST_ASK_SHUTDOWN:
+        s->state.stopped = p->kind == KIST_ASK_STOP;
         s->again = false;
         c->waits = true;
         kist_supervisor_stop(s, p->a, p->b);

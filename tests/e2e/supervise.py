@@ -185,6 +185,10 @@ def boot(t):
         wait_until(lambda: not os.path.exists(f"/proc/{state(t, name)['Pid']}/exe") or state(t, name)["Status"] == "exited", "its end")
     equal(sorted(t.kist("start", "--all").out.split()), ["always", "unless-stopped"], "what is started at boot")
     equal(t.kist("start", "--all").out, "", "what is started when all runs")
+    equal(sorted(t.kist("stop", "--all", "-t", "0").out.split()), ["always", "unless-stopped"], "what a shutdown stops")
+    equal(t.kist("ps", "-q").out, "", "what runs then")
+    equal(sorted(t.kist("start", "--all").out.split()), ["always", "unless-stopped"], "what comes back after it")
+    t.fails(2, "--all", "stop")
     t.kist("rm", "-f", "always", "unless-stopped", "no", "stopped")
 
 
