@@ -67,11 +67,15 @@ static int recompress(struct recompress *c, struct kist_layer *old, const struct
 
 static int recompress_layer(struct recompress *c, const struct kist_digest *diff_id, struct kist_error *err)
 {
-    char text[KIST_DIGEST_TEXT_MAX];
+    char text[KIST_DIGEST_TEXT_MAX], hex[KIST_DIGEST_HEX_MAX];
     struct port_file *file;
     struct kist_layer *old;
-    int rc = kist_store_layer_open(c->store, diff_id, &file, err);
+    int rc;
 
+    if (kist_store_layer_dir(c->store, kist_digest_hex(hex, diff_id)) != c->store->layers) {
+        return 0; /* of a store below: a second file of it would help nobody */
+    }
+    rc = kist_store_layer_open(c->store, diff_id, &file, err);
     if (rc == 0) {
         rc = kist_layer_open(&old, file, err);
     }

@@ -14,7 +14,7 @@ struct kist_reshaped {
 /*
  * Writes each layer file of the images that texts name (count 0: of all) anew, with the compressor and level of options: its diff ID and
  * contents stay. One that is packed by that compressor already is left alone, unless anew: then it is tried, and kept where it
- * became smaller. What has been done when something goes wrong stays done. Whoever has a layer mounted keeps the file it has.
+ * became smaller. Layers of stores below are passed over. What has been done when something goes wrong stays done. Whoever has a layer mounted keeps the file it has.
  * KIST_E_CORRUPT: a layer file is damaged; KIST_E_NO_SPACE: the new one does not fit beside the old one. Asks what kist_store_stop_on set.
  */
 int kist_store_recompress(struct kist_store *s, char *const *texts, size_t count, const struct kist_layer_options *options,

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "powercut.h"
 #include "store/check.h"
+#include "store/pushed.h"
 #include "store/quota.h"
 #include "store/reshape.h"
 
@@ -422,6 +423,20 @@ static int run_rebuild(struct kist_error *err)
     return KIST_MIN(rc, 0);
 }
 
+/* What a push writes down. */
+static int run_push(struct kist_error *err)
+{
+    struct kist_pushed pushed = {.diff_id = old_id, .form = "gzip-1", .size = 5, .repository = "host/app"};
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_pushed_add(s, &pushed, err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
 /* ---- reshaping ---- */
 
 static const struct kist_layer_options small_gzip = {.compressor = KIST_LAYER_GZIP, .level = 1};
@@ -701,6 +716,7 @@ const struct command commands[] = {
      .run = run_load_cut,
      .result = KIST_E_CORRUPT},
     {.group = "load", .name = "import", .prepare = prepare_old, .run = run_import},
+    {.group = "reshape", .name = "push", .prepare = prepare_old, .run = run_push},
     {.group = "reshape", .name = "image flatten", .prepare = prepare_old, .run = run_flatten},
     {.group = "reshape", .name = "image flatten, in place", .prepare = prepare_old, .run = run_flatten_over},
     {.group = "reshape", .name = "image recompress", .prepare = prepare_old, .run = run_recompress},
