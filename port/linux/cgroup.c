@@ -24,6 +24,7 @@
 
 /* v1 controllers that are of use; a hierarchy that has one of them gets a group. */
 static const char *const wanted[] = {"devices", "memory", "pids", "cpu"};
+const char *const port_cgroup_controllers[] = {"memory", "pids", "cpu", "cpuset", "blkio", NULL};
 
 /* Mount point, type and controllers (proc(5), /proc/pid/mountinfo); false for other lines. */
 static bool parse_line(char *line, struct port_hierarchy *h)
@@ -47,6 +48,7 @@ static bool parse_line(char *line, struct port_hierarchy *h)
     h->label = kist_path_base(h->point);
     h->unified = strcmp(type, "cgroup2") == 0;
     h->devices = h->freezer = h->spare = false;
+    h->controllers = 0;
     if (h->unified || strcmp(type, "cgroup") != 0 || strchr(h->point, '\\')) {
         return h->unified;
     }
@@ -55,10 +57,13 @@ static bool parse_line(char *line, struct port_hierarchy *h)
             useful = useful || strcmp(option, wanted[i]) == 0;
         }
         h->devices = h->devices || strcmp(option, "devices") == 0;
+        for (unsigned i = 0; port_cgroup_controllers[i]; i++) {
+            h->controllers |= strcmp(option, port_cgroup_controllers[i]) == 0 ? 1U << i : 0;
+        }
         h->freezer = h->freezer || strcmp(option, "freezer") == 0;
     }
-    h->spare = h->freezer && !useful;
-    return useful || h->freezer;
+    h->spare = !useful;
+    return useful || h->freezer || h->controllers != 0;
 }
 
 int port_hierarchies(int (*each)(void *arg, const struct port_hierarchy *h, struct kist_error *err), void *arg,
@@ -88,8 +93,18 @@ struct making {
     struct port_cgroup_set *set;
     const char *name;
     const struct port_cgroup_spec *spec; /* NULL: only those that are there */
+    unsigned needed;                     /* controllers of its limits */
     bool ruled;                          /* the device rules are in force */
 };
+
+bool port_cgroup_read(int dir, const char *file, char *dst, size_t size)
+{
+    KIST_AUTO(fd) int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, dst, size - 1);
+
+    dst[n > 0 ? n : 0] = '\0';
+    return n >= 0;
+}
 
 static bool write_text(int dir, const char *file, const char *text)
 {
@@ -164,8 +179,11 @@ static int add_group(void *arg, const struct port_hierarchy *h, struct kist_erro
     struct port_cgroup_set *set = making->set;
     struct port_cgroup_member *m = &set->v[set->n];
 
-    if (set->n == KIST_COUNT(set->v) || (h->spare && making->spec)) {
+    if (set->n == KIST_COUNT(set->v) || (h->spare && making->spec && (h->controllers & making->needed) == 0)) {
         return 0;
+    }
+    if (h->unified && making->needed != 0) {
+        port_limits_delegate(h->point, making->needed);
     }
     if (!kist_str_copy(m->label, sizeof(m->label), h->label) ||
         !kist_str_format(m->path, sizeof(m->path), "%s/" PARENT "/%s", h->point, making->name)) {
@@ -174,7 +192,11 @@ static int add_group(void *arg, const struct port_hierarchy *h, struct kist_erro
     }
     m->tasks = -1;
     m->devices = h->devices;
+    m->controllers = h->controllers;
     m->dir = making->spec ? make_group(m->path) : open(m->path, OPEN_DIR);
+    if (m->dir >= 0 && making->spec && (h->controllers & 1U << PORT_CPUSET) != 0 && !port_limits_inherit(m->path)) {
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot set up control group '%s'", m->path);
+    }
     if (m->dir >= 0 && !h->unified) {
         m->tasks = openat(m->dir, "tasks", O_WRONLY | O_CLOEXEC);
     }
@@ -211,14 +233,14 @@ int port_cgroup_find(struct port_cgroup_set *set, const char *name, struct kist_
 
 int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec *spec, struct kist_error *err)
 {
-    struct making making = {.set = set, .name = spec->name, .spec = spec};
+    struct making making = {.set = set, .name = spec->name, .spec = spec, .needed = port_limits_need(&spec->limits)};
     int rc;
 
     set->n = 0;
     set->unified = -1;
     rc = port_hierarchies(add_group, &making, err);
     set->filter = !making.ruled && set->unified >= 0;
-    return rc;
+    return rc < 0 ? rc : port_limits_apply(set, &spec->limits, err);
 }
 
 int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec,

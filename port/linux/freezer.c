@@ -24,6 +24,10 @@ static int note_group(void *arg, const struct port_hierarchy *h, struct kist_err
     struct freezing *f = arg;
     char *path = h->unified ? f->unified : h->spare ? f->freezer : f->member;
 
+    if (h->spare && !h->freezer) {
+        return 0;
+    }
+
     if (!kist_str_format(path, sizeof(f->unified), "%s/" PORT_CGROUP_PARENT "/%s", h->point, f->name)) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long", h->point);
     }

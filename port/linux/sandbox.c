@@ -14,7 +14,10 @@
 
 #include "base/str.h"
 #include "kernel.h"
+#include "port/clock.h"
 #include "sandbox_private.h"
+
+#define KILL_TRIES 2000 /* milliseconds */
 
 struct port_sandbox {
     pid_t pid;
@@ -391,6 +394,36 @@ int port_sandbox_wait(struct port_sandbox *s, struct port_signals *signals, bool
     return 0;
 }
 
+/* With a process namespace of its own all of it ends with process 1; else the group knows who is left. */
+static void kill_group(const struct port_sandbox *s)
+{
+    for (int tries = 0; tries < KILL_TRIES && s->groups.n > 0; tries++) {
+        char text[8192], *rest = text, *line;
+        bool any = false;
+
+        if (!port_cgroup_read(s->groups.v[0].dir, "cgroup.procs", text, sizeof(text))) {
+            return;
+        }
+        while ((line = strsep(&rest, "\n")) != NULL) {
+            uint64_t pid;
+
+            if (kist_str_u64(line, INT32_MAX, &pid) && pid > 1 && pid != (uint64_t)getpid()) {
+                any = true;
+                (void)kill((pid_t)pid, SIGKILL);
+            }
+        }
+        if (!any) {
+            return;
+        }
+        port_clock_sleep(1);
+    }
+}
+
+bool port_sandbox_out_of_memory(const struct port_sandbox *s)
+{
+    return port_limits_oom(&s->groups);
+}
+
 void port_sandbox_free(struct port_sandbox *s)
 {
     if (!s) {
@@ -404,6 +437,9 @@ void port_sandbox_free(struct port_sandbox *s)
         }
     }
     if (!s->entered) {
+        if (!s->whole) {
+            kill_group(s);
+        }
         port_cgroup_remove_set(&s->groups);
     }
     port_cgroup_release(&s->groups);

@@ -97,8 +97,13 @@ struct port_hierarchy {
     char *point;
     const char *label; /* last part of point */
     bool unified, devices, freezer;
-    bool spare; /* of use for freezing only: a group is made when that is asked for */
+    bool spare;           /* of use for freezing or limits only: a group is made when that is asked for */
+    unsigned controllers; /* bits of port_cgroup_controllers, v1's */
 };
+
+/* Controllers by bit number, v1's names; v2 calls the last "io". Ended by NULL. */
+enum { PORT_MEMORY, PORT_PIDS, PORT_CPU, PORT_CPUSET, PORT_BLKIO };
+extern const char *const port_cgroup_controllers[];
 
 /* Calls each for every hierarchy of use; a non-zero return ends it, and is returned. */
 int port_hierarchies(int (*each)(void *arg, const struct port_hierarchy *h, struct kist_error *err), void *arg,
@@ -110,6 +115,7 @@ struct port_cgroup_member {
     int dir;        /* the group's directory, O_RDONLY */
     int tasks;      /* v1: its "tasks", for writing; else -1 */
     bool devices;   /* v1: it holds the device rules */
+    unsigned controllers; /* v1: bits of port_cgroup_controllers */
 };
 
 /* The groups of one container; all zero: none. */
@@ -137,6 +143,19 @@ void port_cgroup_remove_set(const struct port_cgroup_set *set);
 void port_cgroup_release(struct port_cgroup_set *set);
 /* The kernel has no such programs; only root can tell. */
 bool port_device_lacking(void);
+/* limits.c: which controllers limits needs. */
+unsigned port_limits_need(const struct port_limits *limits);
+/* Before its group is made: the v2 hierarchy at point, and kist's part of it, hand these controllers on. What it cannot is told later. */
+void port_limits_delegate(const char *point, unsigned controllers);
+/* A v1 cpuset group, and its parent, begin with nothing: they take what is above them. False and errno. */
+bool port_limits_inherit(const char *path);
+/* Sets them in the groups of set. */
+int port_limits_apply(const struct port_cgroup_set *set, const struct port_limits *limits, struct kist_error *err) KIST_CHECKED;
+/* The kernel has killed a process of the groups for want of memory. */
+bool port_limits_oom(const struct port_cgroup_set *set);
+/* All of a small file of a group, NUL-terminated; false and errno. */
+bool port_cgroup_read(int dir, const char *file, char *dst, size_t size);
+
 /* Attaches the device rules to a v2 group. */
 int port_device_filter(int group, const struct port_device_rule *rules, size_t count,
                        struct kist_error *err) KIST_CHECKED;

@@ -63,7 +63,7 @@ static void put_state(struct maker details, const struct kist_container *c, cJSO
     flag(m, "Running", kist_container_is_up(c));
     flag(m, "Paused", c->status == KIST_CONTAINER_PAUSED);
     flag(m, "Restarting", c->status == KIST_CONTAINER_RESTARTING);
-    flag(m, "OOMKilled", false);
+    flag(m, "OOMKilled", c->out_of_memory);
     flag(m, "Dead", false);
     number(m, "Pid", c->pid);
     number(m, "ExitCode", c->exit_status);
@@ -132,6 +132,28 @@ static int add_binding(void *arg, const struct port_published *port, const char 
     return 0;
 }
 
+static void put_limits(struct maker m, const cJSON *config)
+{
+    const cJSON *resources = kist_json_object(kist_json_object(config, "linux"), "resources"),
+                *cpu = kist_json_object(resources, "cpu");
+    static const struct {
+        const char *name, *part, *member;
+    } rows[] = {{"Memory", "memory", "limit"},     {"MemorySwap", "memory", "swap"}, {"MemoryReservation", "memory", "reservation"},
+                {"CpuShares", "cpu", "shares"},    {"CpuPeriod", "cpu", "period"},   {"CpuQuota", "cpu", "quota"},
+                {"PidsLimit", "pids", "limit"},    {"BlkioWeight", "blockIO", "weight"}};
+    double values[KIST_COUNT(rows)];
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(kist_json_object(resources, rows[i].part), rows[i].member);
+
+        values[i] = cJSON_IsNumber(value) ? value->valuedouble : 0;
+        number(m, rows[i].name, values[i]);
+    }
+    number(m, "NanoCpus", values[4] > 0 && values[5] > 0 ? values[5] / values[4] * 1e9 : 0);
+    text(m, "CpusetCpus", kist_json_string(cpu, "cpus"));
+    text(m, "CpusetMems", kist_json_string(cpu, "mems"));
+}
+
 static void put_host(struct maker details, const struct kist_container *c, const struct kist_plan *plan, const cJSON *config)
 {
     const char *devices = kist_plan_note(config, "kist.devices"), *init = kist_plan_note(config, "kist.init");
@@ -154,6 +176,7 @@ static void put_host(struct maker details, const struct kist_container *c, const
     bindings = object(m, "PortBindings");
     *m.good = *m.good && kist_etc_each_word(kist_plan_note(config, "kist.publish"), parse_port, &ports, NULL) == 0 &&
               kist_publish_each(&ports, add_binding, &bindings, NULL) == 0;
+    put_limits(m, config);
     copy(m, "MaskedPaths", kist_json_array(kist_json_object(config, "linux"), "maskedPaths"));
     copy(m, "ReadonlyPaths", kist_json_array(kist_json_object(config, "linux"), "readonlyPaths"));
 }

@@ -62,6 +62,7 @@ struct kist_container {
     cJSON *network;                     /* of one on a bridge that is up: what container/network.h says of <run>/<id>/network */
     char *health;                       /* "starting", "healthy", "unhealthy"; NULL: no health check, or not up */
     uint64_t restarts;                  /* of one that is up, by its restart policy */
+    bool out_of_memory;                 /* the kernel killed one of its processes for want of memory, the last time it was up */
     bool stopped;                       /* by stop or kill, the last time it was up */
     bool transient;                     /* run --rm: goes when it ends */
     int64_t created, started, finished; /* seconds since 1970; 0 where not yet */

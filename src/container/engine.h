@@ -78,6 +78,7 @@ struct kist_container_state {
     bool started_once;
     int64_t started, finished; /* finished 0: nobody saw it end */
     int exit_status;
+    bool out_of_memory; /* the kernel killed one of its processes for want of memory */
     bool stopped; /* by stop or kill: not to be started at boot (unless-stopped) */
 };
 

@@ -167,6 +167,9 @@ static int build(cJSON *spec, struct kist_generation *g, struct kist_error *err)
     if (rc == 0) {
         rc = kist_generate_network(spec, g, err);
     }
+    if (rc == 0) {
+        rc = kist_generate_extras(spec, g, err);
+    }
     return rc;
 }
 
@@ -194,7 +197,8 @@ void kist_run_options_release(struct kist_run_options *o)
     struct kist_strv *const lists[] = {&o->env,     &o->env_files, &o->command,      &o->volumes, &o->tmpfs,
                                        &o->cap_add, &o->cap_drop,  &o->security_opt, &o->labels,  &o->label_files,
                                        &o->publish, &o->expose,    &o->aliases,      &o->add_hosts, &o->dns,
-                                       &o->dns_search, &o->dns_options};
+                                       &o->dns_search, &o->dns_options,
+                                       &o->ulimits, &o->devices,   &o->group_add,    &o->sysctls};
 
     for (size_t i = 0; i < KIST_COUNT(lists); i++) {
         kist_strv_release(lists[i]);

@@ -6,6 +6,7 @@
 #define KIST_CONTAINER_GENERATE_H
 
 #include "codec/json.h"
+#include "container/limits.h"
 #include "container/user.h"
 #include "image/config.h"
 
@@ -44,6 +45,11 @@ struct kist_run_options {
     const char *log_dir;      /* where logs are kept; NULL: nowhere */
     uint64_t log_size;        /* bytes */
     bool log_keep;            /* in the store, when it fails */
+    struct kist_limit_options limits;
+    struct kist_strv ulimits, devices, group_add, sysctls;
+    uint64_t shm_size;        /* bytes; 0: 64 MiB */
+    const char *oom_score;    /* -1000 ... 1000 */
+    const char *pid, *ipc, *uts; /* "host", "private" */
     bool tty, interactive, read_only, privileged, init;
 };
 

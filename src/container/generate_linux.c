@@ -100,10 +100,11 @@ static int put_resources(cJSON *linux_part, const struct kist_generation *g, str
     cJSON *resources = cJSON_CreateObject();
     int rc = kist_json_put(linux_part, "resources", resources, err);
 
-    return rc < 0 ? rc
-                  : kist_generate_literal(
-                        resources, "devices",
-                        g->options->privileged ? "[{\"allow\":true,\"access\":\"rwm\"}]" : device_rules, err);
+    rc = rc < 0 ? rc
+                : kist_generate_literal(
+                      resources, "devices",
+                      g->options->privileged ? "[{\"allow\":true,\"access\":\"rwm\"}]" : device_rules, err);
+    return rc < 0 ? rc : kist_limits_generate(resources, &g->options->limits, err);
 }
 
 /* As Docker: privileged means no filter unless a profile is named; a kernel without filters is fatal only

@@ -40,6 +40,7 @@ static int read_one(const struct kist_engine *e, const struct kist_container_ref
                                                    : KIST_CONTAINER_CREATED;
     c->pid = running.process.pid;
     c->restarts = running.restarts;
+    c->out_of_memory = state.out_of_memory;
     c->stopped = state.stopped;
     c->started = kist_container_is_up(c) && running.started > 0 ? running.started : state.started;
     c->finished = c->status == KIST_CONTAINER_EXITED && state.finished == 0 ? state.started : state.finished;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "container/limits.h"
 #include "container/spec_private.h"
 
 static const struct {
@@ -162,20 +163,13 @@ static int parse_rule(struct port_device_rule *r, const cJSON *item, struct kist
 
 static int parse_resources(struct kist_spec *spec, const cJSON *part, struct kist_error *err)
 {
-    static const char *const refused[] = {"memory",         "cpu",     "pids", "blockIO",
-                                          "hugepageLimits", "network", "rdma", "unified"};
     const cJSON *resources = kist_json_object(part, "resources"),
                 *array = kist_json_array(resources, "devices"), *item;
     void *room;
     int rc = kist_spec_room(&room, array, sizeof(*spec->rules), err);
 
     spec->rules = room;
-    for (size_t i = 0; rc == 0 && i < KIST_COUNT(refused); i++) {
-        if (kist_spec_has(resources, refused[i])) {
-            rc = kist_error_set(err, KIST_E_UNSUPPORTED, "config.json: the limit '%s' is not supported",
-                                refused[i]);
-        }
-    }
+    rc = rc < 0 ? rc : kist_limits_parse(&spec->sandbox.cgroup.limits, resources, err);
     cJSON_ArrayForEach(item, array)
     {
         rc = rc < 0 ? rc : parse_rule(&spec->rules[spec->sandbox.cgroup.rule_count++], item, err);

@@ -179,6 +179,9 @@ int kist_container_write_state(const struct kist_engine *e, struct port_dir *dir
         rc = kist_json_put_u64(root, "finished", (uint64_t)state->finished, err);
         rc = rc < 0 ? rc : kist_json_put_u64(root, "exitStatus", (uint64_t)state->exit_status, err);
     }
+    if (rc == 0 && state->out_of_memory) {
+        rc = kist_json_put_bool(root, "outOfMemory", true, err);
+    }
     if (rc == 0 && state->stopped) {
         rc = kist_json_put_bool(root, "stopped", true, err);
     }
@@ -200,6 +203,7 @@ int kist_container_read_state(struct port_dir *dir, struct kist_container_state 
     state->started_once = true;
     state->started = kist_json_u64(root, "started", &started) ? (int64_t)started : 0;
     state->finished = kist_json_u64(root, "finished", &finished) ? (int64_t)finished : 0;
+    state->out_of_memory = kist_json_bool(root, "outOfMemory", false);
     state->stopped = kist_json_bool(root, "stopped", false);
     state->exit_status = kist_json_u64(root, "exitStatus", &status) && status <= 255 ? (int)status : 128 + 9;
     return 0;

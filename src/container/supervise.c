@@ -131,6 +131,7 @@ static void note_ended(struct kist_supervisor *s)
     char status[12];
 
     kist_health_end(s);
+    s->state.out_of_memory = port_sandbox_out_of_memory(s->sandbox);
     port_sandbox_free(s->sandbox);
     s->sandbox = NULL;
     leave_network(s);
@@ -140,6 +141,9 @@ static void note_ended(struct kist_supervisor *s)
     s->state.finished = port_clock_now();
     s->state.exit_status = s->exit_status;
     note_state(s);
+    if (s->state.out_of_memory) {
+        kist_event_add(s->in->e, &s->in->of, "oom", NULL, NULL);
+    }
     if (kist_str_format(status, sizeof(status), "%d", s->exit_status)) {
         kist_event_add(s->in->e, &s->in->of, "die", "exitCode", status);
     }
@@ -288,6 +292,19 @@ static void watch(struct kist_supervisor *s)
 
 /* ---- again ---- */
 
+/* 'update' may have changed it meanwhile. */
+static void reload_policy(struct kist_supervisor *s)
+{
+    KIST_AUTO(json) cJSON *config = NULL;
+    const char *text;
+
+    if (s->in->transient || kist_container_read_config(s->in->dir, &config, NULL) < 0) {
+        return;
+    }
+    text = kist_plan_note(config, "kist.restart");
+    (void)(text && kist_restart_parse(text, &s->plan.restart, &s->plan.max_restarts));
+}
+
 static bool comes_back(const struct kist_supervisor *s)
 {
     if (s->again || s->stopping) {
@@ -354,6 +371,7 @@ static void go_on(struct kist_supervisor *s)
         if (s->sandbox) {
             watch(s);
             note_ended(s);
+            reload_policy(s);
         }
         if (!comes_back(s)) {
             return;

@@ -261,7 +261,7 @@ TEST(refuses_by_name)
         {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"user\"}]}", KIST_E_UNSUPPORTED, "user"},
         {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/x\"}]}", KIST_E_UNSUPPORTED,
          "path"},
-        {"resources", "{\"memory\":{\"limit\":5}}", KIST_E_UNSUPPORTED, "memory"},
+        {"resources", "{\"rdma\":{\"mlx\":5}}", KIST_E_UNSUPPORTED, "rdma"},
         {"resources", "{\"devices\":[{\"access\":\"x\"}]}", KIST_E_USAGE, "devices"},
         {"sysctl", "{\"kernel.panic\":\"1\"}", KIST_E_USAGE, "kernel.panic"},
         {"sysctl", "{\"net.ipv4/../../kernel/panic\":\"1\"}", KIST_E_USAGE, "not the container's own"},

@@ -146,6 +146,8 @@ void port_sandbox_input_end(struct port_sandbox *s);
 /* All of the above in one, until it ends; forward: signals go to it. */
 int port_sandbox_wait(struct port_sandbox *s, struct port_signals *signals, bool forward, int *exit_status,
                       struct kist_error *err) KIST_CHECKED;
+/* The kernel has killed a process of it for want of memory. */
+bool port_sandbox_out_of_memory(const struct port_sandbox *s);
 /* Kills what is left of what was started, removes its control groups, puts our terminal back. NULL is nothing. */
 void port_sandbox_free(struct port_sandbox *s);
 

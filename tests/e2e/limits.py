@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""What a container may use: the flags, what the kernel makes of them, what is told when they are hit."""
+import os
+
+import kit
+from kit import check, contains, equal, test
+from shared import prepare, registry
+
+GROUPS = "/sys/fs/cgroup"
+
+
+def box():
+    return f"{registry().host}/box"
+
+
+def need(controller):
+    if not os.path.isdir(f"{GROUPS}/{controller}"):
+        kit.skip(f"control groups here have no v1 '{controller}'")
+
+
+def read(controller, container, name):
+    with open(f"{GROUPS}/{controller}/kist/{container}/{name}") as f:
+        return f.read().strip()
+
+
+def start(t, *flags):
+    container = t.kist("run", "-d", *flags, box(), "sleep", "1000").out.strip()
+    t.undo.callback(lambda: t.kist("rm", "-f", container))
+    return container
+
+
+@test
+def what_the_kernel_is_told(t):
+    for controller in ("memory", "cpu", "pids", "cpuset"):
+        need(controller)
+    c = start(t, "-m", "64m", "--memory-reservation", "32m", "--cpus", "1.5", "--cpu-shares", "512", "--pids-limit", "20", "--cpuset-cpus", "0")
+    for controller, name, value in (("memory", "memory.limit_in_bytes", 64 << 20), ("memory", "memory.memsw.limit_in_bytes", 128 << 20),
+                                    ("memory", "memory.soft_limit_in_bytes", 32 << 20), ("cpu", "cpu.cfs_quota_us", 150000),
+                                    ("cpu", "cpu.cfs_period_us", 100000), ("cpu", "cpu.shares", 512), ("pids", "pids.max", 20),
+                                    ("cpuset", "cpuset.cpus", 0)):
+        equal(read(controller, c, name), str(value), name)
+    host = t.kist("inspect", c).json()[0]["HostConfig"]
+    equal((host["Memory"], host["MemorySwap"], host["NanoCpus"], host["PidsLimit"], host["CpusetCpus"]),
+          (64 << 20, 128 << 20, 1500000000, 20, "0"), "what inspect tells")
+    t.kist("rm", "-f", c)
+    check(not os.path.exists(f"{GROUPS}/cpuset/kist/{c}"), "a control group is left")
+
+
+@test
+def changed_while_it_runs(t):
+    need("memory"), need("pids")
+    c = start(t, "-m", "64m", "--name", "changing")
+    equal(t.kist("update", "-m", "256m", "--memory-swap", "512m", "--pids-limit", "33", "changing").out, "changing\n", "update")
+    equal(read("memory", c, "memory.limit_in_bytes"), str(256 << 20), "the new limit")
+    equal(read("pids", c, "pids.max"), "33", "the new number of processes")
+    t.kist("update", "-m", "32m", "--memory-swap", "-1", "--restart", "always", "changing")
+    equal(read("memory", c, "memory.limit_in_bytes"), str(32 << 20), "a smaller limit")
+    t.kist("stop", "-t", "0", "changing")
+    t.kist("update", "--cpus", "0.5", "changing")
+    t.kist("start", "changing")
+    equal((read("memory", c, "memory.limit_in_bytes"), read("cpu", c, "cpu.cfs_quota_us"), read("pids", c, "pids.max")),
+          (str(32 << 20), "50000", "33"), "what lasts over a restart")
+    equal(t.kist("inspect", c).json()[0]["HostConfig"]["RestartPolicy"]["Name"], "always", "the new policy")
+    t.fails(2, "minimum memory limit allowed is 6MB", "update", "-m", "1m", "changing")
+    t.fails(12, "no such container", "update", "-m", "64m", "nobody")
+    t.fails(2, "nothing to change", "update", "changing")
+
+
+@test
+def memory_runs_out(t):
+    need("memory")
+    t.kist("run", "--name", "hungry", "-m", "16m", "--memory-swap", "16m", box(), "sh", "-c", "x=$(head -c 60000000 /dev/zero | tr '\\0' a)", code=137)
+    state = t.kist("inspect", "hungry").json()[0]["State"]
+    equal((state["OOMKilled"], state["ExitCode"]), (True, 137), "what is told of it")
+    t.kist("rm", "hungry")
+
+
+@test
+def a_fork_bomb(t):
+    need("pids")
+    out = t.kist("run", "--rm", "--pids-limit", "10", box(), "sh", "-c", "for i in $(seq 40); do sleep 1 & done; echo made $(jobs | wc -l)", code=2).err
+    contains(out, "can't fork", "what a bomb meets")
+
+
+@test
+def other_flags(t):
+    out = t.kist("run", "--rm", "--ulimit", "nofile=128:256", "--shm-size", "8m", "--sysctl", "kernel.msgmax=4096", "--group-add", "77",
+                 "--oom-score-adj", "500", "--device", "/dev/zero:/dev/nought", "--device", "/dev/loop-control:/dev/lc:r", box(), "sh", "-c",
+                 "ulimit -n; ulimit -Hn; df -k /dev/shm | tail -n1; cat /proc/sys/kernel/msgmax /proc/self/oom_score_adj; id -G; "
+                 "head -c 3 /dev/nought | wc -c; echo x > /dev/lc || echo refused").out
+    contains(out, ["128\n256\n", " 8192 ", "\n4096\n500\n", " 77\n", "\n3\n", "refused"], "what the flags did")
+    pid = t.kist("run", "--rm", "--pid", "host", "--uts", "host", "--ipc", "host", box(), "sh", "-c",
+                 "readlink /proc/self/ns/pid /proc/self/ns/uts /proc/self/ns/ipc").out.split()
+    equal(pid, [os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "uts", "ipc")], "namespaces of the host")
+
+
+@test
+def what_makes_no_sense(t):
+    for flags, message in ((["-m", "5m"], "minimum memory limit allowed is 6MB"), (["-m", "lots"], "invalid size for --memory: 'lots'"),
+                           (["-m", "99999999999999999999"], "invalid size for --memory"),
+                           (["--memory-swap", "64m"], "you should always set the memory limit"),
+                           (["-m", "64m", "--memory-swap", "32m"], "should be larger than the memory limit"),
+                           (["--cpus", "0"], "invalid value for --cpus"), (["--cpus", "1.0000000001"], "invalid value for --cpus"),
+                           (["--cpus", "1", "--cpu-quota", "5000"], "conflicting options"), (["--cpu-shares", "262145"], "maximum allowed cpu-shares"),
+                           (["--cpuset-cpus", "x"], "invalid value 'x' for --cpuset-cpus"), (["--cpuset-cpus", "900"], "cannot limit processors"),
+                           (["--pids-limit", "x"], "invalid value for --pids-limit"), (["--blkio-weight", "5"], "from 10 to 1000"),
+                           (["--ulimit", "nofile"], "invalid ulimit argument"), (["--ulimit", "files=1"], "invalid ulimit type"),
+                           (["--ulimit", "nofile=9:8"], "soft limit"), (["--device", "/dev/none"], "no such device"),
+                           (["--device", "/dev/null:/dev/x:q"], "invalid device"), (["--sysctl", "kernel.hostname=x"], "not the container's own"),
+                           (["--pid", "other"], "--pid"), (["--shm-size", "x"], "shm-size")):
+        t.fails(125, message, "run", "--rm", *flags, box(), "true")
+    equal(t.kist("ps", "-aq").out, "", "containers left")
+
+
+kit.main(prepare)
