@@ -102,7 +102,7 @@ def in_use_or_not(t):
     equal(mounts, {"/data": ("volume", "data", data(t, "data")), "/lone": ("volume", anonymous, data(t, anonymous))}, "the mounts")
     equal([t.kist("ps", "-aq", "-f", "volume=" + v).out.split() for v in ("data", "other")], [t.kist("ps", "-aq").out.split(), []],
           "containers found by their volume")
-    t.kist("start", "web")
+    t.kist("start", "-a", "web")
     equal((open(data(t, "data", "f")).read(), open(data(t, anonymous, "f")).read()), ("x\n", "y\n"), "what was written")
     t.kist("rm", "web")
     equal(names(t), sorted(["data", anonymous]), "volumes left by rm")
@@ -124,7 +124,7 @@ def of_the_image(t):
     equal(box(t, "echo x > /kept/f; cat /kept/f", image=image).out, "x\n", "a volume of a container that does not stay")
     equal(names(t), [], "volumes left by run --rm")
     t.kist("run", "-q", "--name", "one", image, "sh", "-c", "echo once >> /kept/f")
-    t.kist("start", "one")
+    t.kist("start", "-a", "one")
     [volume] = names(t)
     equal(open(data(t, volume, "f")).read(), "once\nonce\n", "what two starts wrote")
     t.kist("system", "prune", "-f", "--volumes", out=["Deleted Containers:", f"Deleted Volumes:\n{volume}"])
