@@ -172,26 +172,41 @@ int kist_store_container_volumes(struct kist_store *s, const char *id, struct ki
     return rc;
 }
 
-/* Volume and container in turns. */
-static int list_uses(struct kist_store *s, struct kist_strv *uses, struct kist_error *err)
-{
+struct uses {
+    struct kist_store *store;
     struct kist_container_refs refs;
-    int rc = kist_store_containers(s, &refs, err);
+    struct kist_strv *list;
+};
 
-    if (rc < 0) {
-        return rc;
+/* A container whose reference is damaged has its volumes all the same. */
+static int list_uses_of(void *arg, const char *id, struct kist_error *err)
+{
+    KIST_AUTO(strv) struct kist_strv names = {.v = NULL};
+    struct uses *u = arg;
+    const char *who = id;
+    int rc = strlen(id) == 64 ? kist_store_container_volumes(u->store, id, &names, err) : 0;
+
+    for (size_t i = 0; i < u->refs.n; i++) {
+        who = strcmp(u->refs.v[i].id, id) == 0 && u->refs.v[i].name[0] ? u->refs.v[i].name : who;
     }
-    for (size_t i = 0; i < refs.n && rc == 0; i++) {
-        KIST_AUTO(strv) struct kist_strv names = {.v = NULL};
-
-        rc = kist_store_container_volumes(s, refs.v[i].id, &names, err);
-        for (size_t k = 0; k < names.n && rc == 0; k++) {
-            if ((rc = kist_strv_add(uses, names.v[k], err)) == 0) {
-                rc = kist_strv_add(uses, refs.v[i].name[0] ? refs.v[i].name : refs.v[i].id, err);
-            }
+    for (size_t i = 0; i < names.n && rc == 0; i++) {
+        if ((rc = kist_strv_add(u->list, names.v[i], err)) == 0) {
+            rc = kist_strv_add(u->list, who, err);
         }
     }
-    kist_container_refs_release(&refs);
+    return rc;
+}
+
+/* Volume and container in turns. */
+static int list_uses(struct kist_store *s, struct kist_strv *list, struct kist_error *err)
+{
+    struct uses u = {.store = s, .list = list};
+    int rc = kist_store_containers(s, &u.refs, err);
+
+    if (rc == 0) {
+        rc = port_dir_list(s->containers, list_uses_of, &u, err);
+        kist_container_refs_release(&u.refs);
+    }
     return rc;
 }
 
@@ -346,7 +361,8 @@ static int take_away(struct kist_store *s, const char *name, struct kist_store_l
         (rc = port_dir_open_at(&volumes, s->root, "volumes", false, err)) < 0) {
         return rc;
     }
-    if ((rc = port_dir_stat(volumes, name, &st, err)) == 0 && (rc = refuse_used(s, name, err)) == 0 &&
+    if ((rc = port_dir_stat(volumes, name, &st, err)) == 0 && (rc = kist_store_containers_sweep(s, err)) == 0 &&
+        (rc = refuse_used(s, name, err)) == 0 &&
         /* the container that used it may have been removed by one who died before that lasted */
         (rc = port_dir_sync(s->containers, err)) == 0) {
         rc = kist_store_move_away(s, volumes, name, true, lease, err);
@@ -363,8 +379,8 @@ int kist_store_volume_remove(struct kist_store *s, const char *name, uint64_t *f
     if (rc == KIST_E_NOT_FOUND) {
         rc = no_such(name, err);
     }
-    if (rc == 0 && freed) {
-        rc = port_dir_usage(s->tmp, kist_store_lease_name(lease), freed, err);
+    if (rc == 0 && freed && port_dir_usage(s->tmp, kist_store_lease_name(lease), freed, NULL) < 0) {
+        *freed = 0; /* it goes even so */
     }
     if (rc == 0) {
         rc = port_dir_remove_tree(s->tmp, kist_store_lease_name(lease), err);

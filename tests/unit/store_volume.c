@@ -109,7 +109,15 @@ TEST(a_container_keeps_its_volumes)
     CHECK_OK(kist_store_container_volumes(f.store, id, &used, &f.err), f.err);
     REQUIRE(used.n == 2);
     CHECK_STR(used.v[1], "logs");
-    CHECK_OK(kist_store_container_remove(f.store, id, &f.err), f.err);
+    /* even one whose reference is damaged */
+    {
+        char path[128];
+
+        CHECK(kist_str_format(path, sizeof(path), "containers/%s/ref", id));
+        fixture_put(&f, path, "{");
+        CHECK_INT(kist_store_volume_remove(f.store, "data", NULL, &f.err), KIST_E_CONFLICT);
+        fixture_put(&f, path, ""); /* there never was such a container */
+    }
     CHECK_OK(kist_store_volume_remove(f.store, "data", NULL, &f.err), f.err);
     fixture_release(&f);
 }
