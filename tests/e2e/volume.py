@@ -4,7 +4,7 @@ import os
 import signal
 
 import kit
-from kit import check, contains, equal, test
+from kit import check, contains, equal, test, wait_until
 from shared import SHARED, box, configured, prepare
 
 
@@ -146,8 +146,8 @@ def killed_while_filling(t):
         child.communicate()
         t.children.remove(child)
         equal(box(t, "ls /bin | wc -l", "-v", "bin:/bin").out, whole, f"files after a kill at {delay} ms")
-        t.kist("ps", "-a")
-        t.kist("volume", "rm", "bin")
+        # what was killed may take a moment to be gone
+        wait_until(lambda: t.kist("ps", "-a") and t.kist("volume", "rm", "bin", code=(0, 17)).code == 0, "the volume to be free")
 
 
 kit.main(prepare)
