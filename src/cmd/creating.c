@@ -192,8 +192,9 @@ static int generate(const struct chosen *c, const struct kist_run_options *spec,
     return kist_spec_generate(config, &c->config, spec, &context, err);
 }
 
-int kist_creating(struct kist_app *app, const struct kist_creating_options *o, char **operands, kist_creating_fn *act,
-                  void *arg, struct kist_error *err)
+/* *had: there was an image. */
+static int create_once(struct kist_app *app, const struct kist_creating_options *o, char **operands, kist_creating_fn *act,
+                       void *arg, bool *had, struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *config = NULL;
     char id[KIST_CONTAINER_ID_MAX];
@@ -204,6 +205,7 @@ int kist_creating(struct kist_app *app, const struct kist_creating_options *o, c
     if (rc == 0) {
         rc = choose(app, o, operands[0], &c, err);
     }
+    *had = rc == 0;
     if (rc == 0) {
         rc = open_chosen(&c, err);
     }
@@ -233,6 +235,22 @@ int kist_creating(struct kist_app *app, const struct kist_creating_options *o, c
         rc = act(arg, &engine, &described, err);
     }
     kist_strv_release(&spec.command);
+    release_chosen(&c);
+    return rc;
+}
+
+/* Until a container uses it an image may be pruned under us: it is looked for, or pulled, once more. */
+int kist_creating(struct kist_app *app, const struct kist_creating_options *o, char **operands, kist_creating_fn *act,
+                  void *arg, struct kist_error *err)
+{
+    struct chosen c = {.store = NULL};
+    struct kist_error gone;
+    bool had;
+    int rc = create_once(app, o, operands, act, arg, &had, err);
+
+    if (rc == KIST_E_NOT_FOUND && had && find_kept(app, o, operands[0], &c, &gone) == KIST_E_NOT_FOUND) {
+        rc = create_once(app, o, operands, act, arg, &had, err);
+    }
     release_chosen(&c);
     return rc;
 }
