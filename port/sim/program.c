@@ -21,8 +21,10 @@ bool port_terminal_asks(void)
     return false;
 }
 
-int port_terminal_ask(const char *prompt, bool secret, struct kist_buf *answer, struct kist_error *err)
+int port_terminal_ask(const char *prompt, bool secret, bool (*stop)(void *arg), struct kist_buf *answer,
+                      struct kist_error *err)
 {
+    (void)stop;
     (void)prompt;
     (void)secret;
     (void)answer;

@@ -59,7 +59,7 @@ static int obtain(char **word, const char *prompt, bool secret, bool input, stru
                               "there is no terminal to ask on (use --username with --password-stdin)");
     }
     if (rc == 0) {
-        rc = input ? read_input(&text, err) : port_terminal_ask(prompt, secret, &text, err);
+        rc = input ? read_input(&text, err) : port_terminal_ask(prompt, secret, kist_app_stopped, &text, err);
     }
     if (rc < 0) {
         return rc;
@@ -117,9 +117,7 @@ static int login(struct kist_app *app, const char *host, struct kist_credential 
     if (rc < 0) {
         return rc;
     }
-    kist_app_catch_signals();
     rc = kist_registry_login(host, &options, c, err);
-    kist_app_release_signals();
     if (rc < 0) {
         return rc;
     }
@@ -142,12 +140,14 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     int rc = kist_registry_host(host, count > 0 ? operands[0] : "docker.io", err);
 
     port_program_seal();
+    kist_app_catch_signals(); /* while it asks, too: a terminal is not to be left without echo */
     if (rc == 0) {
         rc = obtain_account(&c, o, err);
     }
     if (rc == 0) {
         rc = login(app, host, &c, err);
     }
+    kist_app_release_signals();
     kist_credential_release(&c);
     return rc;
 }

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import termios
 import warnings
 
 import kit
@@ -92,35 +93,64 @@ def wrong_usage(t):
     check(not os.path.exists(path), "a file was made")
 
 
+class Terminal:
+    """kist at a terminal of its own."""
+
+    def __init__(self, t, *args, env):
+        self.controller, terminal = pty.openpty()
+        self.child = t.start(*args, env=env, stdin=terminal, stderr=terminal, stdout=terminal)
+        os.close(terminal)
+        self.seen = b""
+
+    def wait_for(self, text):
+        while text not in self.seen:
+            try:
+                part = os.read(self.controller, 4096)
+            except OSError:
+                part = b""
+            check(part, f"no {text!r} but {self.seen!r}")
+            self.seen += part
+
+    def type(self, text):
+        os.write(self.controller, text.encode() + b"\n")
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self.controller)[3] & termios.ECHO)
+
+    def end(self, code):
+        equal(kit.exit_code(self.child.wait(timeout=60)), code, "exit status")
+        os.close(self.controller)
+
+
 @test
 def typed(t):
     """At a terminal it asks, and the password is not shown."""
     host, _ = guarded(t)
     env, path = docker_config(t)
-    controller, terminal = pty.openpty()
-    child = t.start("login", host, env=env, stdin=terminal, stderr=terminal, stdout=terminal)
-    os.close(terminal)
-    seen = b""
-
-    def wait_for(text):
-        nonlocal seen
-        while text not in seen:
-            try:
-                part = os.read(controller, 4096)
-            except OSError:
-                part = b""
-            check(part, f"no {text!r} but {seen!r}")
-            seen += part
-
-    wait_for(b"Username: ")
-    os.write(controller, USER.encode() + b"\n")
-    wait_for(b"Password: ")
-    os.write(controller, PASSWORD.encode() + b"\n")
-    wait_for(b"Login Succeeded")
-    equal(child.wait(timeout=60), 0, "exit status")
-    os.close(controller)
-    check(PASSWORD.encode() not in seen, "the password was shown")
+    terminal = Terminal(t, "login", host, env=env)
+    terminal.wait_for(b"Username: ")
+    check(terminal.echoes(), "the user name is not shown")
+    terminal.type(USER)
+    terminal.wait_for(b"Password: ")
+    terminal.type(PASSWORD)
+    terminal.wait_for(b"Login Succeeded")
+    check(terminal.echoes(), "the terminal is left without echo")
+    terminal.end(0)
+    check(PASSWORD.encode() not in terminal.seen, "the password was shown")
     equal(read(path)["auths"][host], {"auth": auth()}, "what was saved")
+
+
+@test
+def typed_and_interrupted(t):
+    env, path = docker_config(t)
+    terminal = Terminal(t, "login", "-u", USER, "registry.test", env=env)
+    terminal.wait_for(b"Password: ")
+    check(not terminal.echoes(), "the password is shown")
+    terminal.child.send_signal(2)
+    terminal.wait_for(b"kist: ")
+    check(terminal.echoes(), "the terminal is left without echo")
+    terminal.end(130)
+    check(not os.path.exists(path), "a file was made")
 
 
 @test

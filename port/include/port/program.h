@@ -23,9 +23,10 @@ void port_program_seal(void);
 /* Whether standard input is a terminal, and somebody can be asked. */
 bool port_terminal_asks(void);
 /*
- * Asks on the terminal; answer gets the line without its end, not echoed when secret. KIST_E_INTERRUPTED when a signal
- * handler ran, KIST_E_IO at the end of the input, KIST_E_FAIL for a line longer than answer takes.
+ * Asks on the terminal; answer gets the line without its end, not echoed when secret. stop is asked often: true is
+ * KIST_E_INTERRUPTED. KIST_E_IO at the end of the input, KIST_E_FAIL for a line longer than answer takes.
  */
-int port_terminal_ask(const char *prompt, bool secret, struct kist_buf *answer, struct kist_error *err) KIST_CHECKED;
+int port_terminal_ask(const char *prompt, bool secret, bool (*stop)(void *arg), struct kist_buf *answer,
+                      struct kist_error *err) KIST_CHECKED;
 
 #endif
