@@ -128,19 +128,20 @@ struct recompress_options {
 static int set_options(const struct kist_app *app, const struct recompress_options *o, int count,
                        struct kist_layer_options *options, struct kist_error *err)
 {
-    const char *compressor = o->compressor ? o->compressor : app->settings.compression;
-    bool gzip = strcmp(compressor, "gzip") == 0;
-    unsigned most = gzip ? 9 : 3;
+    bool gzip;
+    unsigned most;
 
     kist_pulling_layer(&app->settings, options);
+    gzip = o->compressor ? strcmp(o->compressor, "gzip") == 0 : options->compressor == KIST_LAYER_GZIP;
+    most = gzip ? 9 : 3;
     if (o->all == (count > 0)) {
         return kist_error_set(err, KIST_E_USAGE, "'kist image recompress' needs IMAGE or --all");
     }
-    if (!gzip && strcmp(compressor, "zstd") != 0) {
-        return kist_error_set(err, KIST_E_USAGE, "compressor must be zstd or gzip, not '%s'", compressor);
+    if (o->compressor && !gzip && strcmp(o->compressor, "zstd") != 0) {
+        return kist_error_set(err, KIST_E_USAGE, "compressor must be zstd or gzip, not '%s'", o->compressor);
     }
     if (o->level_given && (o->level < 1 || o->level > most)) {
-        return kist_error_set(err, KIST_E_USAGE, "level must be 1 to %u for %s", most, compressor);
+        return kist_error_set(err, KIST_E_USAGE, "level must be 1 to %u for %s", most, gzip ? "gzip" : "zstd");
     }
     if (o->level_given || o->compressor) {
         options->level = (int)o->level; /* the configured one is that of the configured compressor */
