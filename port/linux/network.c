@@ -130,29 +130,51 @@ int port_network_bridge(const struct port_network *net, struct kist_error *err)
     return rc < 0 ? rc : port_masquerade(net, err);
 }
 
-int port_network_attach(const struct port_network *net, int pid, struct kist_error *err)
+/* One end on the bridge, the other, "eth0", in the namespace of pid. */
+static bool make_pair(struct port_netlink *n, const struct port_network *net, int pid)
 {
     const struct ifinfomsg inner = {.ifi_family = AF_UNSPEC};
+    size_t link = put_link(n, net->port, "veth"), data = port_netlink_nest(n, IFLA_INFO_DATA),
+           peer = port_netlink_nest(n, VETH_INFO_PEER);
+
+    /* the peer's own header lies bare in the attribute */
+    port_netlink_bare(n, &inner, sizeof(inner));
+    port_netlink_text(n, IFLA_IFNAME, "eth0");
+    port_netlink_attr(n, IFLA_ADDRESS, net->mac, sizeof(net->mac));
+    port_netlink_u32(n, IFLA_NET_NS_PID, (uint32_t)pid);
+    port_netlink_end(n, peer);
+    port_netlink_end(n, data);
+    port_netlink_end(n, link);
+    port_netlink_u32(n, IFLA_MASTER, index_of(net->bridge));
+    return port_netlink_send(n);
+}
+
+/* Our end of an earlier run's: the kernel takes its time to take that run's namespace down. */
+static void drop_pair(struct port_netlink *n, const struct port_network *net)
+{
+    const struct ifinfomsg head = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index_of(net->port)};
+
+    if (head.ifi_index > 0) {
+        port_netlink_message(n, RTM_DELLINK, NLM_F_ACK, &head, sizeof(head));
+        (void)port_netlink_send(n);
+    }
+}
+
+int port_network_attach(const struct port_network *net, int pid, struct kist_error *err)
+{
     struct port_netlink n;
-    size_t link, data, peer;
+    bool made;
     int rc = open_route(&n, err);
 
     if (rc < 0) {
         return rc;
     }
-    link = put_link(&n, net->port, "veth");
-    data = port_netlink_nest(&n, IFLA_INFO_DATA);
-    peer = port_netlink_nest(&n, VETH_INFO_PEER);
-    /* the peer's own header lies bare in the attribute */
-    port_netlink_bare(&n, &inner, sizeof(inner));
-    port_netlink_text(&n, IFLA_IFNAME, "eth0");
-    port_netlink_attr(&n, IFLA_ADDRESS, net->mac, sizeof(net->mac));
-    port_netlink_u32(&n, IFLA_NET_NS_PID, (uint32_t)pid);
-    port_netlink_end(&n, peer);
-    port_netlink_end(&n, data);
-    port_netlink_end(&n, link);
-    port_netlink_u32(&n, IFLA_MASTER, index_of(net->bridge));
-    if (!port_netlink_send(&n)) {
+    made = make_pair(&n, net, pid);
+    if (!made && errno == EEXIST) {
+        drop_pair(&n, net);
+        made = make_pair(&n, net, pid);
+    }
+    if (!made) {
         rc = errno == EOPNOTSUPP
                  ? kist_error_set(err, KIST_E_UNSUPPORTED, "this kernel has no virtual Ethernet pairs " HINT, "CONFIG_VETH")
                  : kist_error_sys(err, KIST_E_IO, errno, "cannot connect the container to the bridge '%s'", net->bridge);

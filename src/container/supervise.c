@@ -13,6 +13,7 @@
 #include "port/cgroup.h"
 #include "port/channel.h"
 #include "port/clock.h"
+#include "port/self.h"
 #include "store/quota.h"
 
 #define PAUSE_MIN_MS 100
@@ -363,6 +364,9 @@ static void restart(struct kist_supervisor *s)
         kist_event_add(s->in->e, &s->in->of, "restart", NULL, NULL);
     }
     kist_clients_begun(s, rc, &err);
+    if (s->in->how->detached) {
+        port_self_settle();
+    }
 }
 
 static void go_on(struct kist_supervisor *s)

@@ -123,9 +123,11 @@ static void obey(struct kist_supervisor *s, struct kist_client *c, const struct 
         break;
     case KIST_ASK_RESTART:
         c->restarts = true;
-        kist_supervisor_stop(s, p->a, p->b);
-        s->stopping = false;
-        s->again = true;
+        if (!s->stopping || s->again) { /* else who asked for the stop has it first, and who asks now starts it anew */
+            kist_supervisor_stop(s, p->a, p->b);
+            s->stopping = false;
+            s->again = true;
+        }
         break;
     case KIST_ASK_SIGNAL:
         send_signal(s, c, p);

@@ -252,7 +252,7 @@ def many_hands(t):
     failed = []
 
     def hand(number):
-        for i in range(4):
+        for i in range(3):
             name = ["aa", "bb"][(number + i) % 2]
             for words in (["start", name], ["stop", "-t", "0", name], ["restart", "-t", "0", name], ["kill", name]):
                 child = t.start(*words)
