@@ -62,7 +62,7 @@ def contains(text, parts, what):
             raise Failure(f"{what} lacks {part!r}: {text.strip()[-1500:]!r}")
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=60):
     """For what no event tells of; polled."""
     end = time.monotonic() + seconds
     while not (result := condition()):
@@ -399,7 +399,7 @@ def nothing_left(folder, mounts_before):
     leaks = lambda: ([f"process {p}" for p in strangers()] + [f"loop device {d}" for d in loops(folder)] +
                      [f"mount at {m}" for m in mounts() if m not in mounts_before])
     with contextlib.suppress(Failure):
-        wait_until(lambda: not leaks(), "tidy", seconds=5)
+        wait_until(lambda: not leaks(), "tidy", seconds=30)
     left = leaks()
     check(not left, f"left behind: {', '.join(left)}")
 

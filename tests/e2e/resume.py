@@ -126,6 +126,15 @@ def written(pid):
         return int(dict(line.split(": ") for line in f.read().splitlines())["wchar"])
 
 
+def busy(pid):
+    """A thread of it runs, or would if it could."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/stat") as f:
+            if f.read().rpartition(")")[2].split()[0] in "RD":
+                return True
+    return False
+
+
 def kill_at(t, counter, at, name, *options, by=signal.SIGKILL, code=137):
     """A pull that ends when it has been sent at bytes; what it wrote."""
     counter.stop_after(at)
@@ -134,9 +143,9 @@ def kill_at(t, counter, at, name, *options, by=signal.SIGKILL, code=137):
     kit.wait_until(lambda: counter.sent >= before + at or child.poll() is not None, f"{at} bytes sent")
     seen = [-1, written(child.pid)]
 
-    def settled():  # it has used what it was sent
+    def settled():  # it has used what it was sent; where others have the processor, its threads want it
         time.sleep(0.05)
-        seen.append(written(child.pid))
+        seen.append(-len(seen) if busy(child.pid) else written(child.pid))
         return seen[-1] == seen[-2] == seen[-3]
 
     kit.wait_until(settled, "the pull at rest")

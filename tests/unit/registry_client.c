@@ -54,7 +54,7 @@ static void check_requests(const struct server *s, const struct play *p)
 
 static void play(const struct play *p)
 {
-    struct kist_registry_options options = {.tries = 3, .backoff_ms = 1, .stall_ms = 300};
+    struct kist_registry_options options = {.tries = 3, .backoff_ms = 1, .stall_ms = 2000};
     struct gather g = {.sink = {&gather_ops}, .bytes = ""};
     struct server *s = server_start(p->script);
     struct kist_registry *reg = open_at(s, &options);
