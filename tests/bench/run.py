@@ -46,7 +46,7 @@ def pairs(rounds, image, store, baseline, folder):
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder)
         one = timed([baseline, folder, *files], null)
-        two = timed([kit.KIST, "--root", store, "run", "--rm", image, "true"], null)
+        two = timed([kit.KIST, "--root", store, "run", "--rm", "--network", "none", image, "true"], null)
         if i >= 2: # the first ones fill caches
             bare.append(one)
             kist.append(two)
