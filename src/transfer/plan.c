@@ -101,7 +101,7 @@ int kist_plan_make(struct kist_pull_plan *plan, struct kist_store *store, const 
     return 0;
 }
 
-/* Not the image that the name stands for now, where an update must be able to fall back to it. */
+/* Not the image that the name stands for at present, where an update must be able to fall back to it. */
 static int may_go(void *arg, const struct kist_image *image, struct kist_error *err)
 {
     const struct kist_pull_plan *plan = arg;

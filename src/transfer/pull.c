@@ -171,7 +171,7 @@ static int run_jobs(struct pull *p, struct kist_registry *registry, struct kist_
     return 0;
 }
 
-/* What the name stands for now, which an update falls back to: 1 with its manifest's digest, else 0. */
+/* What the name stands for at present, which an update falls back to: 1 with its manifest's digest, else 0. */
 static size_t find_current(struct pull *p, struct kist_digest *digest)
 {
     KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};

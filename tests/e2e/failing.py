@@ -7,6 +7,7 @@ import oci
 from kit import Cutter, equal
 from shared import SHARED, registry
 
+SECURE = {} # "options": what every registry with faults has besides
 CORRUPT, UNSUPPORTED, NO_SPACE, NETWORK, CONFLICT = 15, 18, 16, 10, 17
 
 
@@ -34,8 +35,9 @@ def check_unharmed(t, before):
 
 
 def behind(t, *faults, reference=None, **options):
-    """The busybox image behind a registry with faults."""
-    cutter = Cutter(t, registry().host, *faults, **options)
+    """The busybox image behind a registry with faults; where SECURE says so, with TLS and tokens before it."""
+    more = [option for option in SECURE.get("options", []) if option not in options.get("options", [])]
+    cutter = Cutter(t, registry().host, *faults, options=[*options.pop("options", []), *more], **options)
     return cutter, (reference or SHARED["busybox"]).replace(registry().host, cutter.host)
 
 
