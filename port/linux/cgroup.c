@@ -24,7 +24,6 @@
 
 /* v1 controllers that are of use; a hierarchy that has one of them gets a group. */
 static const char *const wanted[] = {"devices", "memory", "pids", "cpu"};
-const char *const port_cgroup_controllers[] = {"memory", "pids", "cpu", "cpuset", "blkio", NULL};
 
 /* Mount point, type and controllers (proc(5), /proc/pid/mountinfo); false for other lines. */
 static bool parse_line(char *line, struct port_hierarchy *h)
@@ -96,15 +95,6 @@ struct making {
     unsigned needed;                     /* controllers of its limits */
     bool ruled;                          /* the device rules are in force */
 };
-
-bool port_cgroup_read(int dir, const char *file, char *dst, size_t size)
-{
-    KIST_AUTO(fd) int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, dst, size - 1);
-
-    dst[n > 0 ? n : 0] = '\0';
-    return n >= 0;
-}
 
 static bool write_text(int dir, const char *file, const char *text)
 {
@@ -241,6 +231,16 @@ int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec 
     rc = port_hierarchies(add_group, &making, err);
     set->filter = !making.ruled && set->unified >= 0;
     return rc < 0 ? rc : port_limits_apply(set, &spec->limits, err);
+}
+
+int port_cgroup_limit(const char *name, const struct port_limits *limits, struct kist_error *err)
+{
+    struct port_cgroup_set set;
+    int rc = port_cgroup_find(&set, name, err);
+
+    rc = rc < 0 ? rc : port_limits_apply(&set, limits, err);
+    port_cgroup_release(&set);
+    return rc;
 }
 
 int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec,

@@ -15,6 +15,8 @@
 #define TEXT_MAX 256
 #define PERIOD 100000U /* microseconds, the kernel's own */
 
+const char *const port_cgroup_controllers[] = {"memory", "pids", "cpu", "cpuset", "blkio", NULL};
+
 /* The text for the file; false where nothing is said. */
 typedef bool format_fn(char dst[TEXT_MAX], const struct port_limits *l, bool v2);
 
@@ -125,6 +127,24 @@ unsigned port_limits_need(const struct port_limits *limits)
     return needed;
 }
 
+/* ---- files of a group ---- */
+
+bool port_cgroup_read(int dir, const char *file, char *dst, size_t size)
+{
+    KIST_AUTO(fd) int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, dst, size - 1);
+
+    dst[n > 0 ? n : 0] = '\0';
+    return n >= 0;
+}
+
+static bool say_file(int dir, const char *file, const char *text)
+{
+    KIST_AUTO(fd) int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
 /* ---- v2: controllers are handed down ---- */
 
 static void hand_on(const char *path, const char *controller)
@@ -160,13 +180,6 @@ void port_limits_delegate(const char *point, unsigned controllers)
 }
 
 /* ---- v1: cpusets that begin empty ---- */
-
-static bool say_file(int dir, const char *file, const char *text)
-{
-    KIST_AUTO(fd) int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
-
-    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-}
 
 static bool inherit_at(const char *path)
 {
@@ -262,16 +275,6 @@ int port_limits_apply(const struct port_cgroup_set *set, const struct port_limit
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(knobs); i++) {
         rc = apply_one(set, limits, &knobs[i], err);
     }
-    return rc;
-}
-
-int port_cgroup_limit(const char *name, const struct port_limits *limits, struct kist_error *err)
-{
-    struct port_cgroup_set set;
-    int rc = port_cgroup_find(&set, name, err);
-
-    rc = rc < 0 ? rc : port_limits_apply(&set, limits, err);
-    port_cgroup_release(&set);
     return rc;
 }
 

@@ -29,18 +29,6 @@ struct port_proxy {
     pid_t pid;
 };
 
-bool port_proxy_want(struct port_proxy_loop *loop, struct port_proxy_source *source, uint32_t events)
-{
-    struct epoll_event event = {.events = events, .data = {.ptr = source}};
-    int operation = source->wanted == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-
-    if (source->wanted == events) {
-        return true;
-    }
-    source->wanted = events;
-    return epoll_ctl(loop->epoll, operation, source->fd, &event) == 0;
-}
-
 /* ---- binding ---- */
 
 union address {

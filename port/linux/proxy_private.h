@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 struct port_proxy_loop;
 
@@ -34,7 +35,17 @@ struct port_proxy_loop {
 };
 
 /* Changes what source waits for. False where the kernel has no room for it. */
-bool port_proxy_want(struct port_proxy_loop *loop, struct port_proxy_source *source, uint32_t events);
+static inline bool port_proxy_want(struct port_proxy_loop *loop, struct port_proxy_source *source, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data = {.ptr = source}};
+    int operation = source->wanted == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+
+    if (source->wanted == events) {
+        return true;
+    }
+    source->wanted = events;
+    return epoll_ctl(loop->epoll, operation, source->fd, &event) == 0;
+}
 
 /* proxy_tcp.c: a connection wants to be accepted. */
 void port_proxy_tcp(struct port_proxy_loop *loop, struct port_proxy_source *source, uint32_t events);
