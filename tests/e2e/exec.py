@@ -26,6 +26,14 @@ def outside_status(pid):
         return dict(line.split(":", 1) for line in f.read().splitlines() if ":" in line)
 
 
+def is_its_sleep(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return b"1001" in f.read() and outside_status(pid)["Name"].strip() == "sleep"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @test
 def exit_codes(t):
     up(t, "--name", "box")
@@ -51,9 +59,7 @@ def same_world(t):
     pid = t.kist("inspect", "-f", "{{.State.Pid}}", "box").out.strip()
     child = t.start("exec", "box", "sh", "-c", "echo go; exec sleep 1001")
     equal(child.stdout.readline(), b"go\n", "its line")
-    other = wait_until(lambda: next((p for p in filter(str.isdigit, os.listdir("/proc"))
-                                     if b"1001" in open(f"/proc/{p}/cmdline", "rb").read() and outside_status(p)["Name"].strip() == "sleep"), None),
-                       "the command of exec")
+    other = wait_until(lambda: next(filter(is_its_sleep, filter(str.isdigit, os.listdir("/proc"))), None), "the command of exec")
     for name in ("mnt", "pid", "uts", "ipc", "net", "cgroup"):
         equal(os.readlink(f"/proc/{other}/ns/{name}"), os.readlink(f"/proc/{pid}/ns/{name}"), f"its {name} namespace")
     with open(f"/proc/{pid}/cgroup") as one, open(f"/proc/{other}/cgroup") as two:
@@ -230,8 +236,8 @@ def leaked_descriptors(t):
         equal(strange, [], "descriptors that lead out")
     for fd in range(3, 12):
         r = t.kist("exec", "-w", f"/proc/self/fd/{fd}", "box", "pwd", code=(0, 126, 127))
-        check(r.code != 0 or not os.path.isdir("/proc/1/root" + r.out.strip() + "/work"), f"pwd by descriptor {fd}: {r.out}")
-        t.kist("run", "--rm", "-w", f"/proc/self/fd/{fd}", SHARED["busybox"], "ls", "../../../../work", code=(1, 125, 126, 127))
+        check(r.code != 0 or not os.path.isdir("/proc/1/root" + r.out.strip() + kit.HERE), f"pwd by descriptor {fd}: {r.out}")
+        t.kist("run", "--rm", "-w", f"/proc/self/fd/{fd}", SHARED["busybox"], "ls", "../../../.." + kit.HERE, code=(1, 125, 126, 127))
     t.kist("rm", "-f", "box")
 
 

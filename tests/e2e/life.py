@@ -230,12 +230,13 @@ def terminal(t):
 def terminal_keys(t):
     """Ctrl-C goes to the command, not to kist; Ctrl-D ends the input."""
     t.kist("pull", "-q", SHARED["busybox"])
-    tty = Terminal(t, "run", "--rm", "-it", SHARED["busybox"], "sh", "-c", "trap 'echo caught; exit 6' INT; echo go; cat; sleep 10")
+    tty = Terminal(t, "run", "--rm", "-it", SHARED["busybox"], "sh", "-c", "trap 'echo caught; exit 6' INT; echo go; while :; do sleep 0.05; done")
     tty.expect(b"go")
     tty.send(b"\x03")
     tty.expect(b"caught")
     tty.end(6)
-    tty = Terminal(t, "run", "--rm", "-it", SHARED["busybox"], "cat")
+    tty = Terminal(t, "run", "--rm", "-it", SHARED["busybox"], "sh", "-c", "echo go; exec cat")
+    tty.expect(b"go\r\n")  # before that, the line may be echoed once more
     tty.send(b"line\n")
     tty.expect(b"line\r\nline\r\n")
     tty.send(b"\x04")

@@ -129,7 +129,9 @@ def events(t):
     lines = t.kist("events", "--since", since, "--until", until, "--filter", f"container={made}", "--filter", "event=die").out.splitlines()
     contains(lines[0], [f"container die {made} (", "exitCode=137", "name=one", "image=" + SHARED["busybox"]], "a line")
     t.fails(2, "invalid filter", "events", "--filter", "colour=red")
-    child = t.start("events", "--since", "0s", "--filter", "event=create", "--format", "{{.Actor.Attributes.name}}")
+    child = t.start("events", "--since", since, "--filter", "event=create", "--filter", "container=seen", "--filter", f"container={made}", "--format",
+                    "{{.Actor.Attributes.name}}")
+    equal(child.stdout.readline(), b"one\n", "what is told of the past")
     t.kist("create", "--name", "seen", SHARED["busybox"])
     equal(child.stdout.readline(), b"seen\n", "what is told while it happens")
     child.terminate()

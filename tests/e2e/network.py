@@ -58,6 +58,8 @@ def none_and_host(t):
 def publishes_ports(t):
     serve(t, "web", "hello", "-p", "8080:80", "-p", "127.0.0.1:8081:80")
     for host, port in (("127.0.0.1", 8080), ("[::1]", 8080), (kit.FAR, 8080), ("127.0.0.1", 8081)):
+        if host == "[::1]" and not os.path.exists("/proc/net/if_inet6"):
+            continue
         awaits(host, port, "hello")
     equal(fetch(kit.FAR, 8081), None, "a port of loopback from afar")
     equal(t.kist("port", "web").out, "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n80/tcp -> 127.0.0.1:8081\n", "port")
@@ -118,7 +120,7 @@ def names_of_neighbours(t):
     serve(t, "second", "two", "--hostname", "zwei")
     with open(f"/proc/{pid_of(t, 'first')}/root/etc/hosts") as hosts:
         contains(hosts.read(), "10.89.0.3\tsecond\tzwei\t", "what the first knows of the second")
-        equal(t.kist("run", "--rm", box(), "sh", "-c", "for name in first uno second zwei; do wget -q -O - http://$name/; done").out,
+        equal(t.kist("run", "--rm", box(), "sh", "-c", "for name in first uno second zwei; do until wget -q -O - http://$name/; do sleep 0.1; done; done").out,
               "one\none\ntwo\ntwo\n", "the servers by their names")
         t.kist("rm", "-f", "second")
         hosts.seek(0)

@@ -145,7 +145,7 @@ def networks(t):
     contains(out, ["lo:", "UP", "127.0.0.1/8", "eth0@", "\n2\n"], "the network by default")
     check(kit.FAR not in out, "the host's address is in the container")
     contains(box(t, "ip addr", "--network", "host").out, kit.FAR, "the host's network")
-    box(t, "(echo through | nc -l -p 7000 >/dev/null &) ; for i in 1 2 3 4 5 6 7 8 9; do "
+    box(t, "(echo through | nc -l -p 7000 >/dev/null &) ; for i in $(seq 100); do "
            "nc 127.0.0.1 7000 </dev/null && exit 0; sleep 0.1; done; exit 1", out="through")
     equal(box(t, "hostname", "--network", "host").out.strip(), os.uname().nodename, "the host's name")
 

@@ -42,6 +42,15 @@ def lines(t, name, *options):
     return t.kist("logs", *options, name).out.splitlines()
 
 
+def holds_socket(child):
+    """It speaks with a supervisor."""
+    folder = f"/proc/{child.pid}/fd"
+    try:
+        return any(os.readlink(f"{folder}/{fd}").startswith("socket:") for fd in os.listdir(folder))
+    except FileNotFoundError:  # one that was closed meanwhile
+        return False
+
+
 def ended(t, name):
     return wait_until(lambda: (s := state(t, name))["Status"] == "exited" and s, f"the end of {name}")
 
@@ -71,8 +80,12 @@ def begins_and_ends(t):
 
 @test
 def transient(t):
-    made = up(t, "--rm", script="sleep 0.2; exit 7")
-    equal(t.kist("wait", made).out, "7\n", "what wait prints")
+    made = up(t, "--rm", "--name", "one", script="trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done")
+    wait_until(lambda: lines(t, "one") == ["ready"], "its first line")
+    waiting = t.start("wait", made)
+    wait_until(lambda: holds_socket(waiting), "that it waits")
+    t.kist("kill", "-s", "TERM", made)
+    t.finish(waiting, ["wait"], out="7\n")
     equal(t.kist("ps", "-aq").out, "", "the containers left")
     made = up(t, "--rm")
     t.kist("stop", made)
@@ -135,7 +148,7 @@ def pauses_grow(t):
     for i, least in enumerate((0.1, 0.2, 0.4, 0.8)):
         check(times[i + 1] - times[i] >= least - 0.02, f"pause {i + 1} is {times[i + 1] - times[i]}")
     wait_until(lambda: state(t, "fast")["Status"] == "restarting", "a pause")
-    contains(t.kist("ps").out, "Restarting (1)", "the listing")
+    wait_until(lambda: "Restarting (1)" in t.kist("ps").out, "the listing")
     t.kist("rm", "-f", "fast")
 
 
@@ -204,7 +217,9 @@ def supervisor_killed(t):
     wait_until(lambda: not kit.loops(t.root), "no loop device is bound")
     equal((state(t, "one")["Status"], state(t, "one")["ExitCode"]), ("exited", 137), "its state")
     equal(kit.list_dir(f"/run/kist/{made}"), [], "its run directory")
+    before = len(lines(t, "one"))
     t.kist("start", "one")
+    wait_until(lambda: len(lines(t, "one")) > before, "its line")
     os.kill(supervisor(made), signal.SIGTERM)
     equal(ended(t, "one")["ExitCode"], 42, "exit status when the supervisor is told to end")
     t.kist("rm", "one")
