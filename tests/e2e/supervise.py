@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Containers in the background: the process that stays with each, restarts, stops, and what becomes of it when it is killed."""
+import contextlib
 import json
 import os
 import signal
@@ -234,7 +235,8 @@ def supervisor_killed_while_starting(t):
         threading.Event().wait(delay * 0.006)
         for entry in kit.strangers():
             if entry.endswith(" kist") and int(entry.split()[0]) != child.pid:
-                os.kill(int(entry.split()[0]), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(entry.split()[0]), signal.SIGKILL)
         t.finish(child, ["run"], code=(0, 125))
         for name in t.kist("ps", "-aq").out.split():
             t.kist("rm", "-f", name)
