@@ -22,6 +22,14 @@ static int open_namespace(int pid, const char *name)
     return kist_str_format(path, sizeof(path), "/proc/%d/ns/%s", pid, name) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 }
 
+/* This kernel knows such. */
+static bool has_namespace(const char *name)
+{
+    char path[48];
+
+    return kist_str_format(path, sizeof(path), "/proc/self/ns/%s", name) && access(path, F_OK) == 0;
+}
+
 pid_t port_enter_fork(const struct port_enter *enter, int target, pid_t (*make)(void *arg), void *arg)
 {
     /* only children are moved by this, and later ones are to stay with us */
@@ -64,6 +72,10 @@ static int enter_namespaces(const struct port_child *child, struct kist_error *e
     }
     for (size_t i = 0; i < KIST_COUNT(namespaces); i++) {
         fds[i] = open_namespace(child->enter->target.pid, namespaces[i].name);
+        /* one that we have and it has not any more: it is on its way out, and what is left to enter would be our own */
+        if (fds[i] < 0 && errno == ENOENT && has_namespace(namespaces[i].name)) {
+            return kist_error_set(err, KIST_E_CONFLICT, "it has ended");
+        }
         if (fds[i] < 0 && errno != ENOENT) {
             return kist_error_sys(err, KIST_E_IO, errno, "cannot open its %s namespace", namespaces[i].name);
         }

@@ -262,6 +262,15 @@ static int apply_one(const struct port_cgroup_set *set, const struct port_limits
                                                       file, text);
 }
 
+/* A limit of memory brings one of swap along, as Docker has it; many small machines have none of it, or do not count it. */
+static int without_swap(const struct port_limits *limits)
+{
+    if (limits->memory_swap != UINT64_MAX && access("/proc/swaps", F_OK) == 0) {
+        kist_log(KIST_LOG_WARN, "this kernel does not limit swap (%s): memory alone is limited", knobs[1].option);
+    }
+    return 0;
+}
+
 int port_limits_apply(const struct port_cgroup_set *set, const struct port_limits *limits, struct kist_error *err)
 {
     /* memory may not pass memory and swap together, and which of the two has to be first depends on what was set before */
@@ -274,6 +283,9 @@ int port_limits_apply(const struct port_cgroup_set *set, const struct port_limit
     }
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(knobs); i++) {
         rc = apply_one(set, limits, &knobs[i], err);
+        if (rc == KIST_E_UNSUPPORTED && knobs[i].format == swap && limits->memory != 0) {
+            rc = without_swap(limits);
+        }
     }
     return rc;
 }

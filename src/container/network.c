@@ -75,7 +75,10 @@ int kist_network_look(cJSON **out, const struct kist_engine *e, const char *id, 
         return rc == KIST_E_NOT_FOUND ? 0 : rc;
     }
     rc = port_file_size(file, &size, err);
-    rc = rc < 0 ? rc : kist_buf_reserve(&text, (size_t)KIST_MIN(size, KIST_MAX_CONFIG), err);
+    if (rc == 0 && size > KIST_MAX_CONFIG) {
+        rc = kist_error_set(err, KIST_E_CORRUPT, "container '%.12s': '" STATE "' is too large", id);
+    }
+    rc = rc < 0 ? rc : kist_buf_reserve(&text, (size_t)size, err);
     rc = rc < 0 ? rc : port_file_read_at(file, 0, text.data, (size_t)size, &text.len, err);
     port_file_discard(file);
     return rc < 0 ? rc : kist_json_parse(out, kist_buf_text(&text), text.len, STATE, err);
@@ -130,26 +133,33 @@ static int look_at(void *arg, const char *id, struct kist_error *err)
     return names_line(s->lines, state, err);
 }
 
-/* The other's hosts file: without what it says of our address, with our line. In place, for it is mounted. */
+/*
+ * The other's hosts file: without what it says of our address, with our line. In place, for it is mounted; there the container may write
+ * to it what it likes, which must not keep the next one from hearing.
+ */
 static int tell(const struct survey *s, const char *id, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONF);
     struct port_file *file = NULL;
     struct port_dir *dir;
     char ip[INET_ADDRSTRLEN];
+    const char *address = address_text(ip, s->address);
     int rc;
 
     if (kist_rundir_open(&dir, s->e, id, NULL) < 0) {
         return 0;
     }
     rc = port_file_open_rw(&file, dir, HOSTS, err);
-    rc = rc < 0 ? rc : kist_etc_without(&text, file, address_text(ip, s->address), err);
+    rc = rc < 0 ? rc : kist_etc_without(&text, file, address, err);
     rc = rc < 0 ? rc : kist_buf_puts(&text, s->line, err);
     rc = rc < 0 ? rc : port_file_write_at(file, 0, kist_buf_text(&text), text.len, err);
     rc = rc < 0 ? rc : port_file_truncate(file, text.len, err);
     port_file_discard(file);
     port_dir_close(dir);
-    return rc;
+    if (rc < 0) {
+        kist_log(KIST_LOG_DEBUG, "container '%.12s' is not told of '%s': %s", id, address, err->message);
+    }
+    return 0;
 }
 
 /* A neighbour whose file cannot be changed keeps an old one; that is no reason to fail. */
@@ -408,4 +418,13 @@ void kist_network_down(struct kist_network *n, const struct kist_engine *e, cons
         tell_others(n, e, id, "");
         port_file_discard(lock);
     }
+}
+
+void kist_network_forget(const struct kist_engine *e, const char *id, struct port_dir *run)
+{
+    KIST_AUTO(json) cJSON *state = NULL;
+    struct kist_network n = {.on = false};
+
+    n.on = kist_network_look(&state, e, id, NULL) == 0 && state && address_of(state, &n.place.address);
+    kist_network_down(&n, e, id, run);
 }

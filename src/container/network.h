@@ -35,6 +35,9 @@ int kist_network_up(struct kist_network *n, const struct kist_engine *e, const c
 /* After it ended. */
 void kist_network_down(struct kist_network *n, const struct kist_engine *e, const char *id, struct port_dir *run);
 
+/* Of a container whose kist was killed: the same, by its file. */
+void kist_network_forget(const struct kist_engine *e, const char *id, struct port_dir *run);
+
 /* What <run>/<id>/network says; *out NULL where there is none. cJSON_Delete it. */
 int kist_network_look(cJSON **out, const struct kist_engine *e, const char *id, struct kist_error *err) KIST_CHECKED;
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "container/control.h"
 #include "container/event.h"
+#include "container/network.h"
 #include "container/plan.h"
 #include "port/cgroup.h"
 #include "port/clock.h"
@@ -81,6 +82,7 @@ int kist_container_sweep_one(const struct kist_engine *e, const char *id, struct
     rc = kist_rundir_read(&held, &running, err);
     if (rc == 0) {
         bury(id, &running);
+        kist_network_forget(e, id, held.dir);
         rc = settle(e, id, &running, err);
     }
     kist_running_release(&running);

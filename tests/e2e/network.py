@@ -127,6 +127,26 @@ def names_of_neighbours(t):
         check("zwei" not in hosts.read(), "a name that is gone is still known")
 
 
+def knows(t, name, word):
+    """What /etc/hosts of a container says of another."""
+    with open(f"/proc/{pid_of(t, name)}/root/etc/hosts") as hosts:
+        return word in hosts.read()
+
+
+@test
+def a_hostile_neighbour(t):
+    """One that fills its /etc/hosts keeps nobody else from hearing; nor does a file that is too large."""
+    for name in ("before", "hostile", "after"):
+        t.kist("run", "-d", "--name", name, box(), "sleep", "1000")
+        t.undo.callback(lambda name=name: t.kist("rm", "-f", name))
+    t.kist("exec", "hostile", "sh", "-c", "head -c 1000000 /dev/zero >> /etc/hosts")
+    with open(f"/run/kist/{t.kist('inspect', 'hostile').json()[0]['Id']}/network", "a") as f:
+        f.write(" " * (5 << 20))
+    t.kist("run", "-d", "--name", "newcomer", box(), "sleep", "1000")
+    t.undo.callback(lambda: t.kist("rm", "-f", "newcomer"))
+    equal([knows(t, name, "newcomer") for name in ("before", "after")], [True, True], "who knows the newcomer")
+
+
 @test
 def asked_for(t):
     out = t.kist("run", "--rm", "--ip", "10.89.7.7", "--add-host", "db:192.0.2.1", "--add-host", "six:[2001:db8::1]", "--add-host",
@@ -160,9 +180,13 @@ def killed_supervisor_leaves_nothing(t):
     serve(t, "gone", "x", "-p", "8083:80")
     awaits("127.0.0.1", 8083, "x")
     pid = int(subprocess.run(["pgrep", "-f", "kist.*supervise"], capture_output=True, text=True).stdout.split()[0])
+    t.kist("run", "-d", "--name", "stays", box(), "sleep", "1000")
+    t.undo.callback(lambda: t.kist("rm", "-f", "stays"))
+    check(knows(t, "stays", "gone"), "its neighbour does not know it")
     os.kill(pid, 9)
     wait_until(lambda: fetch("127.0.0.1", 8083) is None, "the port closed")
     t.kist("ps", "-a")
+    check(not knows(t, "stays", "gone"), "its neighbour still knows it")
     equal(t.kist("run", "--rm", box(), "sh", "-c", "ip -4 addr show eth0 | grep -c 10.89.0.2/").out, "1\n", "its address free again")
 
 
