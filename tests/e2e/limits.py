@@ -91,7 +91,8 @@ def other_flags(t):
                  "head -c 3 /dev/nought | wc -c; echo x > /dev/lc || echo refused").out
     contains(out, ["128\n256\n", " 8192 ", "\n4096\n500\n", " 77\n", "\n3\n", "refused"], "what the flags did")
     pid = t.kist("run", "--rm", "--pid", "host", "--uts", "host", "--ipc", "host", box(), "sh", "-c",
-                 "readlink /proc/self/ns/pid /proc/self/ns/uts /proc/self/ns/ipc").out.split()
+                 "for n in pid uts ipc; do readlink /proc/self/ns/$n; done").out.split()
+    t.kist("run", "--rm", "--pid", "host", box(), "sh", "-c", "sleep 1000 & true")
     equal(pid, [os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "uts", "ipc")], "namespaces of the host")
 
 
