@@ -45,8 +45,7 @@ bool port_name_ok(const char *name)
     return true;
 }
 
-/* Takes fd; path of the new struct is at and, where given, name. */
-static int dir_new(struct port_dir **out, int fd, const char *at, const char *name, struct kist_error *err)
+int port_dir_new(struct port_dir **out, int fd, const char *at, const char *name, struct kist_error *err)
 {
     size_t size = strlen(at) + (name ? strlen(name) + 1 : 0) + 1;
     struct port_dir *dir = malloc(sizeof(*dir) + size);
@@ -120,7 +119,7 @@ int port_dir_open(struct port_dir **out, const char *path, bool create, struct k
     if (fd < 0) {
         return port_error(err, errno, "open directory", path, NULL);
     }
-    return dir_new(out, fd, path, NULL, err);
+    return port_dir_new(out, fd, path, NULL, err);
 }
 
 int port_dir_open_at(struct port_dir **out, struct port_dir *at, const char *name, bool create,
@@ -140,7 +139,7 @@ int port_dir_open_at(struct port_dir **out, struct port_dir *at, const char *nam
     if (fd < 0) {
         return port_error(err, errno, "open directory", at->path, name);
     }
-    return dir_new(out, fd, at->path, name, err);
+    return port_dir_new(out, fd, at->path, name, err);
 }
 
 void port_dir_close(struct port_dir *dir)

@@ -18,6 +18,9 @@ struct port_file {
 /* "cannot <verb> '<at>/<name>': <cause>"; name may be NULL. Returns the code it chose. */
 int port_error(struct kist_error *err, int sys_errno, const char *verb, const char *at, const char *name);
 
+/* A directory of an open descriptor, which it takes; its path is at and, where given, name. */
+int port_dir_new(struct port_dir **out, int fd, const char *at, const char *name, struct kist_error *err) KIST_CHECKED;
+
 /* A name is one component; false (errno EINVAL) for "", ".", "..", and anything with a slash. */
 bool port_name_ok(const char *name);
 

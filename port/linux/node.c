@@ -98,7 +98,7 @@ static int read_more(struct port_node *n, int dir, const char *name)
         return read_target(n, dir, name);
     }
     if (n->type == PORT_NODE_FILE || n->type == PORT_NODE_DIRECTORY) {
-        KIST_AUTO(fd) int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        KIST_AUTO(fd) int fd = openat(dir, name ? name : ".", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
         return fd < 0 ? -1 : read_xattrs(n, fd);
     }
@@ -110,7 +110,7 @@ int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, 
     struct stat st;
 
     *n = (struct port_node){.target = NULL};
-    if (!port_name_ok(name) || fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (name ? !port_name_ok(name) || fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 : fstat(dir->fd, &st) < 0) {
         return port_error(err, errno, "look at", dir->path, name);
     }
     if (!type_of(st.st_mode, &n->type)) {

@@ -233,4 +233,25 @@ int kist_container_sweep(const struct kist_engine *e, struct kist_error *err) KI
 int kist_container_export(const struct kist_engine *e, const char *id, struct kist_sink *sink, struct kist_error *err)
     KIST_CHECKED;
 
+/* Files copied between us and a container that runs, by Docker's rules of trailing slashes, "/." and directories in directories. */
+struct kist_copy {
+    const char *inside;  /* a path in the container, "/" where it begins, and as its processes see it */
+    const char *outside; /* our side's path; NULL where one of the two below is it */
+    struct kist_sink *sink; /* the files become a tar in here, with its finish */
+    int (*feed)(void *arg, struct kist_sink *sink, struct kist_error *err); /* gives a tar, with its finish */
+    void *feed_arg;
+    bool in;     /* into the container */
+    bool follow; /* a source that is a symbolic link stands for its target */
+    bool owners; /* as at the source (and all mode bits); else: */
+    uint32_t uid, gid;
+};
+
+/*
+ * *bytes (of files) is set where a tree was made. Neither side's directories that are there change owner or mode. Whatever runs in the container
+ * changes meanwhile, nothing outside its root is touched. KIST_E_NOT_FOUND: no source, or nothing to put it in. KIST_E_CONFLICT: it does not
+ * run, or a directory and another kind of file are in each other's way.
+ */
+int kist_container_copy(const struct kist_engine *e, const char *id, const struct kist_copy *c, uint64_t *bytes, struct kist_error *err)
+    KIST_CHECKED;
+
 #endif

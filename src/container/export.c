@@ -6,21 +6,11 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "codec/tar_write.h"
+#include "container/archive.h"
 #include "container/engine.h"
 #include "container/export_tree.h"
 #include "layer/layer.h"
 #include "port/node.h"
-
-#define OVERLAY_PREFIX "trusted.overlay."
-#define CHUNK ((size_t)64 << 10)
-
-/* A file that has several names, and the first of them in the archive. */
-struct link {
-    unsigned source;
-    uint64_t inode;
-    char *path;
-};
 
 struct export {
     struct kist_layer **layers;
@@ -28,9 +18,7 @@ struct export {
     struct port_dir *upper; /* the writable directory; NULL: there is none yet */
     struct kist_export_node *root;
     unsigned source; /* being laid over */
-    struct kist_tar_writer writer;
-    struct link *links;
-    size_t link_count, link_size;
+    struct kist_archive archive;
 };
 
 /* ---- names ---- */
@@ -49,7 +37,7 @@ static int add_entry(void *arg, const struct kist_layer_entry *e, struct kist_er
 static bool is_opaque(const struct port_node *n)
 {
     for (size_t i = 0; i < n->xattr_count; i++) {
-        if (strcmp(n->xattrs[i].name, OVERLAY_PREFIX "opaque") == 0) {
+        if (strcmp(n->xattrs[i].name, KIST_OVERLAY_PREFIX "opaque") == 0) {
             return n->xattrs[i].size == 1 && memcmp(n->xattrs[i].value, "y", 1) == 0;
         }
     }
@@ -102,47 +90,6 @@ static int add_names(struct export *x, struct kist_error *err)
 
 /* ---- members ---- */
 
-/* 1: path is another name of a file that came already, *first. Else it is noted. */
-static int take_link(struct export *x, unsigned source, uint64_t inode, const char *path, const char **first,
-                     struct kist_error *err)
-{
-    for (size_t i = x->link_count; i > 0; i--) {
-        if (x->links[i - 1].inode == inode && x->links[i - 1].source == source) {
-            *first = x->links[i - 1].path;
-            return 1;
-        }
-    }
-    if (x->link_count == x->link_size) {
-        size_t size = x->link_size ? 2 * x->link_size : 32;
-        struct link *more = realloc(x->links, size * sizeof(*more));
-
-        if (!more) {
-            return kist_error_nomem(err);
-        }
-        x->links = more;
-        x->link_size = size;
-    }
-    x->links[x->link_count] = (struct link){source, inode, strdup(path)};
-    return x->links[x->link_count].path ? (x->link_count++, 0) : kist_error_nomem(err);
-}
-
-/* The header; 1: it was a link's, and no data is wanted. */
-static int put_header(struct export *x, struct kist_tar_entry *e, unsigned source, uint64_t inode, uint32_t links,
-                      struct kist_error *err)
-{
-    int linked = 0, rc;
-
-    if (links > 1 && e->type != KIST_TAR_DIRECTORY) {
-        linked = take_link(x, source, inode, e->name, &e->link_name, err);
-    }
-    if (linked == 1) {
-        e->type = KIST_TAR_HARDLINK;
-        e->xattr_count = 0;
-    }
-    rc = linked < 0 ? linked : kist_tar_writer_entry(&x->writer, e, err);
-    return rc < 0 ? rc : linked;
-}
-
 struct wanted {
     struct export *export;
     unsigned source;
@@ -167,58 +114,10 @@ static int put_entry(void *arg, const struct kist_layer_entry *e, struct kist_er
     for (size_t i = 0; i < e->xattr_count && i < KIST_COUNT(xattrs); i++) {
         xattrs[entry.xattr_count++] = (struct kist_tar_xattr){e->xattrs[i].name, e->xattrs[i].value, e->xattrs[i].size};
     }
-    rc = put_header(x, &entry, w->source, e->inode, e->links, err);
+    rc = kist_archive_header(&x->archive, &entry, w->source, e->inode, e->links, err);
     return rc == 0 && e->type == KIST_LAYER_FILE && e->size > 0
-               ? kist_layer_read_entry(x->layers[w->source], e, &x->writer.data, err)
+               ? kist_layer_read_entry(x->layers[w->source], e, &x->archive.writer.data, err)
                : KIST_MIN(rc, 0);
-}
-
-/* A file that a running container makes shorter meanwhile ends in zeros. */
-static int put_data(struct export *x, struct port_file *file, uint64_t size, struct kist_error *err)
-{
-    KIST_AUTO(free) char *chunk = malloc(CHUNK);
-    uint64_t at = 0;
-    int rc = chunk ? 0 : kist_error_nomem(err);
-
-    while (rc == 0 && at < size) {
-        size_t n = (size_t)KIST_MIN(size - at, (uint64_t)CHUNK), got;
-
-        rc = port_file_read_at(file, at, chunk, n, &got, err);
-        if (rc == 0) {
-            memset(chunk + got, 0, n - got);
-            rc = kist_tar_writer_data(&x->writer, chunk, n, err);
-        }
-        at += n;
-    }
-    return rc;
-}
-
-static int put_node(struct export *x, struct port_dir *dir, const char *name, const char *path, struct port_node *n,
-                    struct kist_error *err)
-{
-    static const enum kist_tar_type types[] = {
-        [PORT_NODE_FILE] = KIST_TAR_FILE,   [PORT_NODE_DIRECTORY] = KIST_TAR_DIRECTORY, [PORT_NODE_SYMLINK] = KIST_TAR_SYMLINK,
-        [PORT_NODE_CHAR] = KIST_TAR_CHAR,   [PORT_NODE_BLOCK] = KIST_TAR_BLOCK,         [PORT_NODE_FIFO] = KIST_TAR_FIFO,
-        [PORT_NODE_SOCKET] = KIST_TAR_FIFO, /* never asked for */
-    };
-    struct kist_tar_xattr xattrs[KIST_MAX_TAR_XATTRS];
-    struct kist_tar_entry e = {.type = types[n->type], .name = path, .link_name = n->target, .mode = n->mode, .uid = n->uid,
-                               .gid = n->gid, .mtime = n->mtime, .stored = n->size, .major = n->major, .minor = n->minor,
-                               .xattrs = xattrs};
-    struct port_file *file = NULL;
-    int rc = n->type == PORT_NODE_FILE ? port_file_open(&file, dir, name, err) : 0;
-
-    for (size_t i = 0; i < n->xattr_count && e.xattr_count < KIST_COUNT(xattrs); i++) {
-        if (!kist_str_starts(n->xattrs[i].name, OVERLAY_PREFIX)) {
-            xattrs[e.xattr_count++] = (struct kist_tar_xattr){n->xattrs[i].name, n->xattrs[i].value, n->xattrs[i].size};
-        }
-    }
-    if (rc == 0) {
-        rc = put_header(x, &e, (unsigned)x->layer_count, n->inode, n->links, err);
-    }
-    rc = rc == 0 && file ? put_data(x, file, n->size, err) : KIST_MIN(rc, 0);
-    port_file_discard(file);
-    return rc;
 }
 
 /* path in the writable directory. */
@@ -242,7 +141,7 @@ static int put_upper(struct export *x, const char *path, struct kist_error *err)
     }
     if (rc == 0) {
         rc = port_node_read(at, name, &n, err);
-        rc = rc == 0 ? put_node(x, at, name, path, &n, err) : rc;
+        rc = rc == 0 ? kist_archive_node(&x->archive, (unsigned)x->layer_count, at, name, path, &n, err) : rc;
         port_node_release(&n);
     }
     if (at != x->upper) {
@@ -312,10 +211,7 @@ static int open_upper(struct export *x, struct port_dir *dir, struct kist_error 
 
 static void release(struct export *x)
 {
-    for (size_t i = 0; i < x->link_count; i++) {
-        free(x->links[i].path);
-    }
-    free(x->links);
+    kist_archive_release(&x->archive);
     for (size_t i = 0; i < x->layer_count; i++) {
         kist_layer_close(x->layers[i]);
     }
@@ -332,7 +228,7 @@ int kist_container_export(const struct kist_engine *e, const char *id, struct ki
     struct port_dir *dir;
     int rc = x.root ? kist_buf_puts(&path, "", err) : kist_error_nomem(err);
 
-    kist_tar_writer_init(&x.writer, sink);
+    kist_tar_writer_init(&x.archive.writer, sink);
     if (rc == 0 && (rc = kist_store_container_open(e->store, id, &dir, err)) == 0) {
         rc = kist_container_read_fixed(dir, &fixed, err);
         if (rc == 0) {
@@ -343,7 +239,7 @@ int kist_container_export(const struct kist_engine *e, const char *id, struct ki
         port_dir_close(dir);
     }
     if (rc == 0 && (rc = add_names(&x, err)) == 0 && (rc = put_tree(&x, x.root, &path, err)) == 0 &&
-        (rc = kist_tar_writer_end(&x.writer, err)) == 0) {
+        (rc = kist_tar_writer_end(&x.archive.writer, err)) == 0) {
         rc = kist_sink_finish(sink, err);
     }
     release(&x);

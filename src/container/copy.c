@@ -1,0 +1,424 @@
+/*
+ * Files into and out of a container that runs. Whoever is in it may change its files meanwhile, so nothing of it is reached but by
+ * descriptors below its root (port/place.h). One side becomes a tar, the other is made of one: a pipe into or out of kist is the half of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "container/archive.h"
+#include "container/engine.h"
+#include "port/place.h"
+
+#define LINKS_MAX 40
+
+/* Where a path led. */
+struct found {
+    struct port_dir *dir;
+    char *name;            /* in dir, the last part of the path; NULL: dir itself */
+    char given[KIST_MAX_PATH + 1]; /* that part as it was asked for, "" where it has none */
+    struct port_node node; /* what is there, */
+    bool there;            /* if anything */
+    bool contents;         /* the path said: what is in it */
+    bool directory;        /* the path said it is one */
+};
+
+/* root NULL: our own. */
+static int enter(struct port_dir **out, struct port_dir *root, const char *path, struct kist_error *err)
+{
+    return root ? port_place_enter(out, root, path, err) : port_dir_open(out, path[0] ? path : ".", false, err);
+}
+
+static void release_found(struct found *f)
+{
+    port_dir_close(f->dir);
+    free(f->name);
+    port_node_release(&f->node);
+    f->dir = NULL;
+    f->name = NULL;
+    f->node = (struct port_node){.target = NULL};
+}
+
+/* Takes slashes and "/." off the end. */
+static void strip(char *path, struct found *f)
+{
+    for (size_t len = strlen(path); len > 1; path[len] = '\0') {
+        if (path[len - 1] == '/') {
+            f->directory = true;
+            len--;
+        } else if (path[len - 1] == '.' && path[len - 2] == '/') {
+            f->directory = f->contents = true;
+            len -= len > 2 ? 2 : 1;
+        } else {
+            break;
+        }
+    }
+}
+
+/* One step: the directory, and what is there. */
+static int look(struct found *f, struct port_dir *root, const char *path, struct kist_error *err)
+{
+    const char *base = kist_path_base(path);
+    bool self = base[0] == '\0' || strcmp(base, ".") == 0 || strcmp(base, "..") == 0;
+    KIST_AUTO(free) char *folder = strndup(path, self ? strlen(path) : (size_t)(base - path));
+    int rc = folder ? enter(&f->dir, root, folder, err) : kist_error_nomem(err);
+
+    if (rc == 0 && !self && !(f->name = strdup(base))) {
+        rc = kist_error_nomem(err);
+    }
+    f->contents |= self;
+    if (rc == 0) {
+        rc = port_node_read(f->dir, f->name, &f->node, err);
+        f->there = rc == 0;
+        rc = rc == KIST_E_NOT_FOUND && !self ? 0 : rc;
+    }
+    return rc;
+}
+
+/* Release f whatever comes back. */
+static int find(struct found *f, struct port_dir *root, const char *path, bool follow, struct kist_error *err)
+{
+    char at[KIST_MAX_PATH + 1], next[KIST_MAX_PATH + 1];
+    int rc = 0;
+
+    if (!kist_str_copy(at, sizeof(at), path)) {
+        return kist_error_set(err, KIST_E_USAGE, "a path is longer than %d bytes", KIST_MAX_PATH);
+    }
+    for (unsigned i = 0;; i++) {
+        strip(at, f);
+        rc = look(f, root, at, err);
+        if (i == 0 && f->name) {
+            memcpy(f->given, f->name, strlen(f->name) + 1);
+        }
+        if (rc < 0 || !f->there || f->node.type != PORT_NODE_SYMLINK || !(follow || f->directory)) {
+            break;
+        }
+        if (i == LINKS_MAX || !kist_str_format(next, sizeof(next), "%.*s%s", f->node.target[0] == '/' ? 0 : (int)(kist_path_base(at) - at),
+                                               at, f->node.target)) {
+            return kist_error_set(err, KIST_E_FAIL, "'%s': too many symbolic links", path);
+        }
+        release_found(f);
+        memcpy(at, next, sizeof(at));
+    }
+    if (rc == 0 && f->there && f->directory && f->node.type != PORT_NODE_DIRECTORY) {
+        rc = kist_error_set(err, KIST_E_CONFLICT, "'%s' is no directory", path);
+    }
+    return rc;
+}
+
+/* ---- a tar of what is there ---- */
+
+struct level {
+    struct kist_archive *archive;
+    struct kist_buf *path; /* of the member */
+    struct port_dir *dir;
+};
+
+static int pack(void *arg, const char *name, struct kist_error *err);
+
+static int pack_below(const struct level *at, struct port_dir *dir, struct kist_error *err)
+{
+    struct level inside = {at->archive, at->path, dir};
+
+    return port_dir_list(dir, pack, &inside, err);
+}
+
+/* name NULL: the directory itself. */
+static int pack_one(const struct level *at, const char *name, struct kist_error *err)
+{
+    struct port_dir *inside;
+    struct port_node n;
+    int rc = port_node_read(at->dir, name, &n, err);
+
+    if (rc == 0 && n.type != PORT_NODE_SOCKET) {
+        rc = kist_archive_node(at->archive, 0, at->dir, name, at->path->data, &n, err);
+    }
+    if (rc == 0 && n.type == PORT_NODE_DIRECTORY && !name) {
+        rc = pack_below(at, at->dir, err);
+    } else if (rc == 0 && n.type == PORT_NODE_DIRECTORY && (rc = port_dir_open_at(&inside, at->dir, name, false, err)) == 0) {
+        rc = pack_below(at, inside, err);
+        port_dir_close(inside);
+    }
+    port_node_release(&n);
+    return rc;
+}
+
+static int pack(void *arg, const char *name, struct kist_error *err)
+{
+    const struct level *at = arg;
+    const size_t len = at->path->len;
+    int rc = kist_buf_printf(at->path, err, "/%s", name);
+
+    rc = rc == 0 ? pack_one(at, name, err) : rc;
+    at->path->len = len;
+    at->path->data[len] = '\0';
+    return rc == KIST_E_NOT_FOUND ? 0 : rc; /* taken away meanwhile */
+}
+
+/* What f found, called name, into sink, without its finish. */
+static int pack_found(const struct found *f, const char *name, struct kist_sink *sink, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf path = KIST_BUF_INIT(KIST_MAX_PATH + 1);
+    struct kist_archive archive = {.link_count = 0};
+    const struct level top = {&archive, &path, f->dir};
+    int rc = kist_buf_puts(&path, name, err);
+
+    kist_tar_writer_init(&archive.writer, sink);
+    rc = rc == 0 ? pack_one(&top, f->name, err) : rc;
+    rc = rc == 0 ? kist_tar_writer_end(&archive.writer, err) : rc;
+    kist_archive_release(&archive);
+    return rc;
+}
+
+/* ---- and files of a tar ---- */
+
+struct unpack {
+    const struct kist_copy *how;
+    struct port_dir *top, *at; /* at: the last member's directory, */
+    char *at_path;             /* and its path below top */
+    struct port_file *file;    /* being written */
+    struct port_node node;     /* what it becomes */
+    uint64_t bytes;            /* of files */
+};
+
+/* The directory at path below top, with those on the way that are missing. */
+static int enter_made(struct unpack *u, struct port_dir **out, const char *path, struct kist_error *err)
+{
+    const struct port_node missing = {.type = PORT_NODE_DIRECTORY, .mode = 0755, .uid = u->how->uid, .gid = u->how->gid};
+    int rc = port_place_enter(out, u->top, path, err);
+
+    if (rc == KIST_E_NOT_FOUND && path[0]) {
+        const char *base = kist_path_base(path);
+        KIST_AUTO(free) char *above = strndup(path, (size_t)(base - path - (base > path)));
+        struct port_file *file;
+        struct port_dir *up;
+
+        rc = above ? enter_made(u, &up, above, err) : kist_error_nomem(err);
+        if (rc == 0) {
+            rc = port_node_put(up, base, &missing, &file, err);
+            port_dir_close(up);
+        }
+        rc = rc == 0 ? port_place_enter(out, u->top, path, err) : rc;
+    }
+    return rc;
+}
+
+/* Cleans a member's name into path; u->at becomes its directory, *base its name there, "" the top itself. */
+static int go_to(struct unpack *u, char path[KIST_MAX_PATH + 1], const char *name, const char **base, struct kist_error *err)
+{
+    struct port_dir *dir;
+    int rc;
+
+    if (!kist_path_clean(path, KIST_MAX_PATH + 1, name)) {
+        return kist_error_set(err, KIST_E_CORRUPT, "the member '%.200s' leads out of the archive, or its name is too long", name);
+    }
+    *base = kist_path_base(path);
+    KIST_AUTO(free) char *above = strndup(path, (size_t)(*base - path - (*base > path)));
+    if (!above) {
+        return kist_error_nomem(err);
+    }
+    if (u->at && strcmp(above, u->at_path) == 0) {
+        return 0;
+    }
+    rc = enter_made(u, &dir, above, err);
+    if (rc == 0) {
+        port_dir_close(u->at);
+        free(u->at_path);
+        u->at = dir;
+        u->at_path = above;
+        above = NULL;
+    }
+    return rc;
+}
+
+static int put_link(struct unpack *u, const char *name, const struct kist_tar_entry *e, struct kist_error *err)
+{
+    char path[KIST_MAX_PATH + 1];
+    const char *base = kist_path_base(e->link_name);
+    KIST_AUTO(free) char *above = NULL;
+    struct port_dir *old;
+    int rc;
+
+    if (!kist_path_clean(path, sizeof(path), e->link_name)) {
+        return kist_error_set(err, KIST_E_CORRUPT, "the link '%.200s' leads out of the archive", e->link_name);
+    }
+    base = kist_path_base(path);
+    above = strndup(path, (size_t)(base - path));
+    rc = above ? port_place_enter(&old, u->top, above, err) : kist_error_nomem(err);
+    if (rc == 0) {
+        rc = port_node_link(u->at, name, old, base, err);
+        port_dir_close(old);
+    }
+    return rc;
+}
+
+static int on_entry(void *arg, const struct kist_tar_entry *e, struct kist_error *err)
+{
+    static const enum port_node_type types[] = {
+        [KIST_TAR_FILE] = PORT_NODE_FILE, [KIST_TAR_HARDLINK] = PORT_NODE_FILE, [KIST_TAR_SYMLINK] = PORT_NODE_SYMLINK,
+        [KIST_TAR_CHAR] = PORT_NODE_CHAR, [KIST_TAR_BLOCK] = PORT_NODE_BLOCK,   [KIST_TAR_DIRECTORY] = PORT_NODE_DIRECTORY,
+        [KIST_TAR_FIFO] = PORT_NODE_FIFO,
+    };
+    struct unpack *u = arg;
+    const struct kist_copy *how = u->how;
+    char path[KIST_MAX_PATH + 1], target[KIST_MAX_PATH + 1];
+    const bool device = e->type == KIST_TAR_CHAR || e->type == KIST_TAR_BLOCK;
+    const char *base;
+    int rc = go_to(u, path, e->name, &base, err);
+
+    if (rc < 0 || base[0] == '\0') {
+        return rc;
+    }
+    if (e->sparse) {
+        return kist_error_set(err, KIST_E_UNSUPPORTED, "'%.200s' is sparse in the archive (make it without 'tar -S')", e->name);
+    }
+    if (e->type == KIST_TAR_HARDLINK) {
+        return put_link(u, base, e, err);
+    }
+    if (e->type == KIST_TAR_SYMLINK && !kist_str_copy(target, sizeof(target), e->link_name)) {
+        return kist_error_set(err, KIST_E_CORRUPT, "the target of '%.200s' is too long", e->name);
+    }
+    /* With another owner set-ID bits would give what nobody meant to give, and so would a device that all may open. */
+    u->node = (struct port_node){.type = types[e->type], .mode = how->owners ? e->mode : e->mode & (device ? 0600 : 01777),
+                                 .uid = how->owners ? e->uid : how->uid, .gid = how->owners ? e->gid : how->gid,
+                                 .mtime = e->mtime, .major = e->major, .minor = e->minor, .target = target};
+    rc = port_node_put(u->at, base, &u->node, &u->file, err);
+    u->node.target = NULL;
+    return rc;
+}
+
+static int on_raw(void *arg, const void *data, size_t len, struct kist_error *err)
+{
+    (void)arg;
+    (void)data;
+    (void)len;
+    (void)err;
+    return 0;
+}
+
+static int on_data(void *arg, const void *data, size_t len, struct kist_error *err)
+{
+    struct unpack *u = arg;
+
+    u->bytes += len;
+    return u->file ? port_file_append(u->file, data, len, err) : 0;
+}
+
+static int on_end(void *arg, struct kist_error *err)
+{
+    struct unpack *u = arg;
+    struct port_file *file = u->file;
+
+    u->file = NULL;
+    return file ? port_node_finish(file, &u->node, err) : 0;
+}
+
+static int on_finish(void *arg, struct kist_error *err)
+{
+    (void)arg;
+    (void)err;
+    return 0;
+}
+
+/* ---- Docker's rules ---- */
+
+/* Where in to things go, *top (to's, or made of it), and what the first is called there. */
+static int aim(const struct found *from, struct found *to, const struct kist_copy *c, struct port_dir **top, const char **name,
+               struct kist_error *err)
+{
+    const bool directory = to->there && to->node.type == PORT_NODE_DIRECTORY;
+    const char *path = c->in ? c->inside : c->outside;
+
+    if (c->feed && !directory) {
+        return kist_error_set(err, to->there ? KIST_E_CONFLICT : KIST_E_NOT_FOUND, "the destination '%s' must be a directory", path);
+    }
+    if (!directory && !c->feed) {
+        if (from->node.type != PORT_NODE_DIRECTORY && to->directory) {
+            return kist_error_set(err, KIST_E_NOT_FOUND, "there is no directory '%s'", path);
+        }
+        if (from->node.type == PORT_NODE_DIRECTORY && to->there) {
+            return kist_error_set(err, KIST_E_CONFLICT, "cannot copy a directory over the file '%s'", path);
+        }
+        *top = to->dir;
+        *name = to->name;
+        to->dir = NULL;
+        return 0;
+    }
+    *name = from->contents || !from->given[0] ? "." : from->given;
+    if (to->name) {
+        return port_dir_open_at(top, to->dir, to->name, false, err);
+    }
+    *top = to->dir;
+    to->dir = NULL;
+    return 0;
+}
+
+static int unpack_into(const struct kist_copy *c, const struct found *from, const char *name, struct port_dir *top, uint64_t *bytes,
+                       struct kist_error *err)
+{
+    static const struct kist_tar_handler handler = {.raw = on_raw, .entry = on_entry, .data = on_data, .end = on_end, .finish = on_finish};
+    struct unpack u = {.how = c, .top = top};
+    struct kist_tar *tar = NULL;
+    int rc = kist_tar_new(&tar, &handler, &u, err);
+
+    if (rc == 0 && c->feed) {
+        rc = c->feed(c->feed_arg, kist_tar_sink(tar), err);
+    } else if (rc == 0 && (rc = pack_found(from, name, kist_tar_sink(tar), err)) == 0) {
+        rc = kist_sink_finish(kist_tar_sink(tar), err);
+    }
+    kist_tar_free(tar);
+    port_file_discard(u.file);
+    port_dir_close(u.at);
+    free(u.at_path);
+    *bytes = u.bytes;
+    return rc;
+}
+
+static int open_root(struct port_dir **out, const struct kist_engine *e, const char *id, struct kist_error *err)
+{
+    struct kist_running running;
+    int rc = kist_rundir_look(e, id, &running, err);
+
+    if (rc == 1 && running.process.pid != 0) {
+        rc = port_place_root(out, &running.process, err);
+    } else if (rc >= 0) {
+        rc = kist_error_set(err, KIST_E_CONFLICT, "it is not running (try 'kist start' first, or 'kist export' for all its files)");
+    }
+    kist_running_release(&running);
+    return rc < 0 ? kist_error_wrap(err, "container '%.12s'", id) : 0;
+}
+
+int kist_container_copy(const struct kist_engine *e, const char *id, const struct kist_copy *c, uint64_t *bytes, struct kist_error *err)
+{
+    struct port_dir *root = NULL, *top = NULL;
+    struct found *from = calloc(2, sizeof(*from)), *to = from + 1;
+    const char *name = ".";
+    int rc = from ? open_root(&root, e, id, err) : kist_error_nomem(err);
+
+    if (rc == 0 && !c->feed) {
+        const char *path = c->in ? c->outside : c->inside;
+
+        rc = find(from, c->in ? NULL : root, path, c->follow, err);
+        if (rc == KIST_E_NOT_FOUND || (rc == 0 && !from->there)) {
+            rc = kist_error_set(err, KIST_E_NOT_FOUND, "there is no '%s'%s", path, c->in ? "" : " in the container");
+        }
+    }
+    if (rc == 0 && c->sink) {
+        rc = pack_found(from, from->contents || !from->given[0] ? "." : from->given, c->sink, err);
+        rc = rc == 0 ? kist_sink_finish(c->sink, err) : rc;
+    } else if (rc == 0) {
+        rc = find(to, c->in ? root : NULL, c->in ? c->inside : c->outside, true, err);
+        rc = rc == 0 ? aim(from, to, c, &top, &name, err) : rc;
+        rc = rc == 0 ? unpack_into(c, from, name, top, bytes, err) : rc;
+    }
+    if (from) {
+        release_found(from);
+        release_found(to);
+    }
+    port_dir_close(top);
+    port_dir_close(root);
+    free(from);
+    return rc;
+}
