@@ -96,6 +96,12 @@ static bool weight(char dst[TEXT_MAX], const struct port_limits *l, bool v2)
     return number(dst, l->io_weight, v2);
 }
 
+/* v2: 1 ... 10000, as runc translates it; bfq's own has the range of v1. */
+static bool v2_weight(char dst[TEXT_MAX], const struct port_limits *l, bool v2)
+{
+    return number(dst, v2 && l->io_weight >= 10 && l->io_weight <= 1000 ? 1 + (l->io_weight - 10) * 9999 / 990 : l->io_weight, v2);
+}
+
 static const struct knob {
     unsigned controller;
     const char *v1, *v2, *what, *option;
@@ -110,7 +116,7 @@ static const struct knob {
     {PORT_PIDS, "pids.max", "pids.max", "processes", "CONFIG_CGROUP_PIDS", pids},
     {PORT_CPUSET, "cpuset.cpus", "cpuset.cpus", "processors", "CONFIG_CPUSETS", cpus},
     {PORT_CPUSET, "cpuset.mems", "cpuset.mems", "memory nodes", "CONFIG_CPUSETS", mems},
-    {PORT_BLKIO, "blkio.weight", "io.weight", "block devices", "CONFIG_BLK_CGROUP", weight},
+    {PORT_BLKIO, "blkio.weight", "io.weight", "block devices", "CONFIG_BLK_CGROUP", v2_weight},
     {PORT_BLKIO, "blkio.bfq.weight", "io.bfq.weight", "block devices", "CONFIG_BFQ_GROUP_IOSCHED", weight},
 };
 
@@ -235,7 +241,7 @@ static bool has_twin(const struct port_cgroup_set *set, const struct knob *k)
     bool v2;
 
     for (size_t i = 0; i < KIST_COUNT(knobs); i++) {
-        if (&knobs[i] != k && knobs[i].format == k->format && find_knob(set, &knobs[i], &file, &v2) >= 0) {
+        if (&knobs[i] != k && strcmp(knobs[i].what, k->what) == 0 && find_knob(set, &knobs[i], &file, &v2) >= 0) {
             return true;
         }
     }

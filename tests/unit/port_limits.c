@@ -44,12 +44,13 @@ static void says(const struct port_cgroup_set *set, const char *file, const char
     CHECK_STR(got, text);
 }
 
-static const struct port_limits some = {.memory = 64 << 20, .memory_swap = 96 << 20, .cpu_shares = 262144, .cpu_quota = 50000};
+static const struct port_limits some = {.memory = 64 << 20, .memory_swap = 96 << 20, .cpu_shares = 262144, .cpu_quota = 50000,
+                                         .io_weight = 500};
 
 TEST(version_one)
 {
     struct port_cgroup_set set = make_group(false, "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "cpu.shares",
-                                            "cpu.cfs_period_us", "cpu.cfs_quota_us", NULL);
+                                            "cpu.cfs_period_us", "cpu.cfs_quota_us", "blkio.bfq.weight", NULL);
     struct kist_error err = {.code = KIST_OK};
 
     REQUIRE_OK(port_limits_apply(&set, &some, &err), err);
@@ -57,12 +58,14 @@ TEST(version_one)
     says(&set, "memory.memsw.limit_in_bytes", "100663296");
     says(&set, "cpu.shares", "262144");
     says(&set, "cpu.cfs_quota_us", "50000");
+    says(&set, "blkio.bfq.weight", "500");
     remove_group(&set);
 }
 
 TEST(version_two)
 {
-    struct port_cgroup_set set = make_group(true, "memory.max", "memory.swap.max", "cpu.weight", "cpu.max", NULL);
+    struct port_cgroup_set set = make_group(true, "memory.max", "memory.swap.max", "cpu.weight", "cpu.max", "io.weight",
+                                            "io.bfq.weight", NULL);
     struct kist_error err = {.code = KIST_OK};
 
     REQUIRE_OK(port_limits_apply(&set, &some, &err), err);
@@ -70,6 +73,8 @@ TEST(version_two)
     says(&set, "memory.swap.max", "33554432"); /* swap alone */
     says(&set, "cpu.weight", "10000");
     says(&set, "cpu.max", "50000 100000");
+    says(&set, "io.weight", "4950");
+    says(&set, "io.bfq.weight", "500");
     remove_group(&set);
 }
 
