@@ -254,14 +254,13 @@ static int put_link(struct unpack *u, const char *name, const struct kist_tar_en
     return rc;
 }
 
-static int on_entry(void *arg, const struct kist_tar_entry *e, struct kist_error *err)
+static int make_member(struct unpack *u, const struct kist_tar_entry *e, struct kist_error *err)
 {
     static const enum port_node_type types[] = {
         [KIST_TAR_FILE] = PORT_NODE_FILE, [KIST_TAR_HARDLINK] = PORT_NODE_FILE, [KIST_TAR_SYMLINK] = PORT_NODE_SYMLINK,
         [KIST_TAR_CHAR] = PORT_NODE_CHAR, [KIST_TAR_BLOCK] = PORT_NODE_BLOCK,   [KIST_TAR_DIRECTORY] = PORT_NODE_DIRECTORY,
         [KIST_TAR_FIFO] = PORT_NODE_FIFO,
     };
-    struct unpack *u = arg;
     const struct kist_copy *how = u->how;
     char path[KIST_MAX_PATH + 1], target[KIST_MAX_PATH + 1];
     const bool device = e->type == KIST_TAR_CHAR || e->type == KIST_TAR_BLOCK;
@@ -287,6 +286,14 @@ static int on_entry(void *arg, const struct kist_tar_entry *e, struct kist_error
     rc = port_node_put(u->at, base, &u->node, &u->file, err);
     u->node.target = NULL;
     return rc;
+}
+
+static int on_entry(void *arg, const struct kist_tar_entry *e, struct kist_error *err)
+{
+    int rc = make_member(arg, e, err);
+
+    /* what went away here is no source that went away, which pack() passes over */
+    return rc == KIST_E_NOT_FOUND ? kist_error_set(err, KIST_E_CONFLICT, "the directory of '%.200s' is not there any more, or a link is broken", e->name) : rc;
 }
 
 static int on_raw(void *arg, const void *data, size_t len, struct kist_error *err)
