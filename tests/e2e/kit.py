@@ -359,6 +359,8 @@ def isolate():
     command("ip", "addr", "add", FAR + "/32", "dev", "lo")
     os.environ.update(ENVIRONMENT)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # ignored, as in a shell's background job, it would be so in every kist that is started here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def mounts():
