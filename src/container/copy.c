@@ -236,9 +236,9 @@ static int go_to(struct unpack *u, char path[KIST_MAX_PATH + 1], const char *nam
 static int put_link(struct unpack *u, const char *name, const struct kist_tar_entry *e, struct kist_error *err)
 {
     char path[KIST_MAX_PATH + 1];
-    const char *base = kist_path_base(e->link_name);
     KIST_AUTO(free) char *above = NULL;
-    struct port_dir *old;
+    struct port_dir *old = NULL;
+    const char *base;
     int rc;
 
     if (!kist_path_clean(path, sizeof(path), e->link_name)) {
@@ -264,7 +264,7 @@ static int make_member(struct unpack *u, const struct kist_tar_entry *e, struct 
     const struct kist_copy *how = u->how;
     char path[KIST_MAX_PATH + 1], target[KIST_MAX_PATH + 1];
     const bool device = e->type == KIST_TAR_CHAR || e->type == KIST_TAR_BLOCK;
-    const char *base;
+    const char *base = "";
     int rc = go_to(u, path, e->name, &base, err);
 
     if (rc < 0 || base[0] == '\0') {

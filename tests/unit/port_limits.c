@@ -10,7 +10,7 @@
 static char top[64];
 
 /* A group that has these files, the last of which is NULL. */
-static struct port_cgroup_set make_group(bool v2, ...)
+static struct port_cgroup_set make_group(int v2, ...)
 {
     struct port_cgroup_set set = {.n = 1, .unified = v2 ? 0 : -1};
     const char *name;
