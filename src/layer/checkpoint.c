@@ -22,6 +22,7 @@
 #define FRONT_SIZE ((size_t)44)
 #define STATE_SIZE ((size_t)32)
 #define PIECE_SIZE ((size_t)8)
+#define ZEROS_MAX (64U << 20) /* of padding, in what is fed again */
 
 static int stale(struct kist_error *err, const char *what)
 {
@@ -255,6 +256,7 @@ struct replay {
     struct port_file *file;
     struct kist_unpack *unpack;
     uint64_t tar_bytes; /* to be fed, all in all */
+    uint64_t zeros;     /* fed that are nobody's data */
     unsigned char *chunk, *packed;
 };
 
@@ -273,6 +275,10 @@ static int feed(struct replay *r, const unsigned char *data, uint64_t len, struc
 
     if (rc == 0 && len > r->tar_bytes - r->w->ingest.tar_bytes) {
         return stale(err, "the recipe has more than the tar");
+    }
+    r->zeros += data ? 0 : len;
+    if (r->zeros > ZEROS_MAX) {
+        return stale(err, "it has more padding than is worth the time");
     }
     while (rc == 0 && len > 0) {
         size_t n = (size_t)(data ? len : KIST_MIN(len, (uint64_t)sizeof(zeros)));

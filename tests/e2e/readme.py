@@ -1,25 +1,31 @@
 #!/usr/bin/env python3
 """What the README tells a reader to type, typed."""
 import os
+import shlex
 
 import kit
 from kit import check, equal, test
-from shared import prepare, registry
+from shared import configured, prepare, registry
 
 
 def commands():
+    """Each command's words; a line may hold several, with ";" between."""
     with open(os.path.join(kit.TOP, "README.md")) as f:
         lines = [line.split(" # ")[0].strip() for line in f if line.startswith("    kist ")]
     check(len(lines) >= 5, f"the README has {len(lines)} commands of kist")
-    return lines
+    return [shlex.split(part) for line in lines for part in line.split("; ")]
 
 
 @test
 def first_use(t):
-    for line in commands():
-        words = [f"{registry().host}/box" if word in ("alpine", "registry.example/app:stable") else word for word in line.split()]
-        # a terminal is for people: here the shell reads what we write
-        words = ["-i" if word == "-it" else word for word in words]
+    app = configured({"Cmd": ["sh", "-c", "echo up; exec sleep 1000"]})
+    images = {"alpine": f"{registry().host}/box", "registry.example/app:stable": f"{registry().host}/box", "app:1": app}
+    t.undo.callback(lambda: t.kist("rm", "-f", "app", "web"))
+    for words in commands():
+        words = [images.get(word, word) for word in words]
+        # a terminal is for people: here the shell reads what we write; and nobody waits for more of a log
+        words = ["-i" if word == "-it" else word for word in words if word != "-f" or words[1] != "logs"]
+        words = [t.path("hosts") if word == "." else word.replace("/etc/app.conf", "/etc/hosts") for word in words]
         t.kist(*words[1:], input=b"exit 0\n")
         if words[1] == "rmi":
             equal(len(t.layers()), 0, "layers left")
