@@ -4,7 +4,7 @@
 #   clang   the same, compiled by clang
 #   boards  static binaries of all boards, their size budgets; the ARM ones and their unit tests under qemu-user
 #   e2e     tests/e2e against real registries and the real kernel
-#   fuzz    each fuzz target for FUZZ_SECONDS (default 5)
+#   fuzz    each fuzz target for FUZZ_SECONDS (default 5), from FUZZ_SEED (default: another one each time)
 # With KIST_TEST_AGAIN=1 a test that failed runs once more, which is told; the second try decides.
 # The last line is "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
 set -u
@@ -161,7 +161,7 @@ fuzz_one() { # TARGET SECONDS
     mkdir -p "build/fuzz/corpus/$noun" "build/fuzz/findings/$noun"
     corpus=("build/fuzz/corpus/$noun")
     [ -d "tests/data/fuzz/$noun" ] && corpus+=("tests/data/fuzz/$noun")
-    "$1" -max_total_time="$2" -timeout=20 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
+    "$1" -seed="${FUZZ_SEED:-0}" -max_total_time="$2" -timeout=20 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/findings/$noun/" "${corpus[@]}" >"$log" 2>&1
     local status=$?
     if [ $status = 0 ]; then
