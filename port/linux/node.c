@@ -92,20 +92,14 @@ static int read_target(struct port_node *n, int dir, const char *name)
 }
 
 /* -1 with errno. */
-static int read_more(struct port_node *n, int dir, const char *name)
+static int open_xattrs(struct port_node *n, int dir, const char *name)
 {
-    if (n->type == PORT_NODE_SYMLINK) {
-        return read_target(n, dir, name);
-    }
-    if (n->type == PORT_NODE_FILE || n->type == PORT_NODE_DIRECTORY) {
-        KIST_AUTO(fd) int fd = openat(dir, name ? name : ".", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    KIST_AUTO(fd) int fd = openat(dir, name ? name : ".", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-        return fd < 0 ? -1 : read_xattrs(n, fd);
-    }
-    return 0;
+    return fd < 0 ? -1 : read_xattrs(n, fd);
 }
 
-int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err)
+int port_node_look(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err)
 {
     struct stat st;
 
@@ -125,7 +119,17 @@ int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, 
     n->size = (uint64_t)st.st_size;
     n->inode = st.st_ino;
     n->mtime = st.st_mtime;
-    return read_more(n, dir->fd, name) < 0 ? port_error(err, errno, "read", dir->path, name) : 0;
+    return n->type == PORT_NODE_SYMLINK && read_target(n, dir->fd, name) < 0 ? port_error(err, errno, "read", dir->path, name) : 0;
+}
+
+int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err)
+{
+    int rc = port_node_look(dir, name, n, err);
+
+    if (rc == 0 && (n->type == PORT_NODE_FILE || n->type == PORT_NODE_DIRECTORY) && open_xattrs(n, dir->fd, name) < 0) {
+        rc = port_error(err, errno, "read", dir->path, name);
+    }
+    return rc;
 }
 
 void port_node_release(struct port_node *n)

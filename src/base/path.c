@@ -52,3 +52,16 @@ const char *kist_path_base(const char *path)
 
     return slash ? slash + 1 : path;
 }
+
+int kist_path_order(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    if (*a == '/' || *b == '/') {
+        /* what ends a name is less than all that could go on with it */
+        return *a == '/' ? (*b == '\0' ? 1 : -1) : (*a == '\0' ? -1 : 1);
+    }
+    return (int)(unsigned char)*a - (int)(unsigned char)*b;
+}

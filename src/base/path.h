@@ -19,4 +19,7 @@ bool kist_path_clean(char *dst, size_t size, const char *name) KIST_CHECKED;
 /* The part after the last slash; all of path without one. */
 const char *kist_path_base(const char *path);
 
+/* The order in which a tree is listed, a directory before what is in it, names bytewise: below, at or above 0 as strcmp. */
+int kist_path_order(const char *a, const char *b);
+
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "cmd/pulling.h"
-#include "container/image_file.h"
+#include "layer/view.h"
 #include "port/capability.h"
 #include "port/seccomp.h"
 #include "port/system.h"
@@ -177,8 +177,8 @@ static int complete_options(const struct kist_app *app, const struct kist_creati
 static int generate(const struct chosen *c, const struct kist_run_options *spec, const char *id, bool transient,
                     cJSON **config, struct kist_error *err)
 {
-    struct kist_image_layers layers = {.v = c->layers, .n = c->layer_count};
-    struct kist_spec_context context = {.id = id, .transient = transient, .read_file = kist_image_file_reader, .read_file_arg = &layers};
+    struct kist_view view = {c->layers, c->layer_count};
+    struct kist_spec_context context = {.id = id, .transient = transient, .read_file = kist_view_read_file, .read_file_arg = &view};
     struct port_system system;
     int rc = port_system_get(&system, err);
 

@@ -181,7 +181,12 @@ void kist_read_entry_release(struct kist_read_entry *e);
 int kist_read_entry_fill(struct kist_layer *l, struct kist_read_entry *e, const struct kist_read_inode *inode,
                          struct kist_error *err) KIST_CHECKED;
 
-/* The inode at path, or KIST_E_NOT_FOUND (read_find.c). */
+/* The name of len bytes in the directory that inode is, which it then becomes: 1, or 0 where there is none (read_find.c). */
+int kist_read_step(struct kist_layer *l, struct kist_read_inode *inode, const char *name, size_t len,
+                   struct kist_error *err) KIST_CHECKED;
+/* Whether path is an implied directory. */
+int kist_read_is_implied(struct kist_layer *l, const char *path, bool *implied, struct kist_error *err) KIST_CHECKED;
+/* The inode at path, or KIST_E_NOT_FOUND. */
 int kist_read_path(struct kist_layer *l, const char *path, struct kist_read_inode *inode,
                    struct kist_error *err) KIST_CHECKED;
 

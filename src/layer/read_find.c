@@ -8,9 +8,8 @@ static int not_found(const char *path, struct kist_error *err)
     return kist_error_set(err, KIST_E_NOT_FOUND, "no '%s' in the layer", path);
 }
 
-/* The name of len bytes in the directory that inode is, which it then becomes. 1, or 0 when there is none. */
-static int step_down(struct kist_layer *l, struct kist_read_inode *inode, const char *name, size_t len,
-                     struct kist_error *err)
+int kist_read_step(struct kist_layer *l, struct kist_read_inode *inode, const char *name, size_t len,
+                   struct kist_error *err)
 {
     struct kist_read_dir dir;
     struct kist_read_name found;
@@ -43,7 +42,7 @@ int kist_read_path(struct kist_layer *l, const char *path, struct kist_read_inod
     while (result >= 0 && *name) {
         size_t len = strcspn(name, "/");
 
-        result = step_down(l, inode, name, len, err);
+        result = kist_read_step(l, inode, name, len, err);
         if (result == 0)
             return not_found(path, err);
         name += len;
@@ -53,11 +52,12 @@ int kist_read_path(struct kist_layer *l, const char *path, struct kist_read_inod
     return result < 0 ? result : 0;
 }
 
-static int is_implied(struct kist_layer *l, const char *path, bool *implied, struct kist_error *err)
+int kist_read_is_implied(struct kist_layer *l, const char *path, bool *implied, struct kist_error *err)
 {
     struct kist_read_implied *i = malloc(sizeof(*i));
     int result;
 
+    *implied = false;
     if (!i)
         return kist_error_nomem(err);
     result = kist_read_implied_open(l, i, err);
@@ -85,7 +85,7 @@ int kist_layer_find(struct kist_layer *l, const char *path,
     result = kist_read_entry_fill(l, e, &inode, err);
     e->entry.path = path;
     if (result >= 0 && e->entry.type == KIST_LAYER_DIRECTORY)
-        result = is_implied(l, path, &e->entry.implied, err);
+        result = kist_read_is_implied(l, path, &e->entry.implied, err);
     if (result >= 0)
         result = each(arg, &e->entry, err);
     kist_read_entry_release(e);

@@ -67,3 +67,19 @@ TEST(gives_the_last_part)
     CHECK_STR(kist_path_base("b"), "b");
     CHECK_STR(kist_path_base("/a/"), "");
 }
+
+/* Each comes before the next: a directory's contents follow it, whatever other names begin as it does. */
+TEST(orders)
+{
+    static const char *const rows[] = {"", "a", "a/b", "a/b/c", "a/c", "a b", "a-b", "a.b", "ab", "b", "b\xc3\xa4"};
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        for (size_t j = 0; j < KIST_COUNT(rows); j++) {
+            int order = kist_path_order(rows[i], rows[j]);
+
+            TEST_CASE(rows[i]);
+            CHECK_INT((order > 0) - (order < 0), (i > j) - (i < j));
+        }
+    }
+    TEST_CASE(NULL);
+}

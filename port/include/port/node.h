@@ -33,6 +33,8 @@ struct port_node {
 
 /* What name in dir is, or with NULL dir itself; nothing is followed. Release n whatever comes back. KIST_E_NOT_FOUND. */
 int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err) KIST_CHECKED;
+/* The same without xattrs, which asks the kernel once, of a symlink twice. */
+int port_node_look(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err) KIST_CHECKED;
 void port_node_release(struct port_node *n);
 
 /*
