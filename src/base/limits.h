@@ -108,5 +108,28 @@
 #ifndef KIST_MAX_ARCHIVE_TEXT
 #define KIST_MAX_ARCHIVE_TEXT (16U << 20)
 #endif
+/* Bytes of a Dockerfile. */
+#ifndef KIST_MAX_DOCKERFILE
+#define KIST_MAX_DOCKERFILE (4U << 20)
+#endif
+/* Bytes of one line of it, as Docker has it; an instruction may have many lines. */
+#ifndef KIST_MAX_DOCKERFILE_LINE
+#define KIST_MAX_DOCKERFILE_LINE 65535U
+#endif
+/* Instructions of one Dockerfile: each costs some 200 bytes of memory. */
+#ifndef KIST_MAX_INSTRUCTIONS
+#define KIST_MAX_INSTRUCTIONS 16384U
+#endif
+/* Bytes that an argument has with its variables expanded: Linux takes no longer one from a command (MAX_ARG_STRLEN). */
+#ifndef KIST_MAX_EXPANSION
+#define KIST_MAX_EXPANSION 131071U
+#endif
+/* Bytes of a .dockerignore, and patterns in it. */
+#ifndef KIST_MAX_IGNORE
+#define KIST_MAX_IGNORE (1U << 20)
+#endif
+#ifndef KIST_MAX_IGNORE_PATTERNS
+#define KIST_MAX_IGNORE_PATTERNS 8192U
+#endif
 
 #endif

@@ -324,10 +324,28 @@ static void print_quoted(FILE *out, const char *text)
     }
 }
 
-/* A message may quote what a server or an archive said. */
+/* Where the first line of text ends for people: at a newline that an excerpt of a source text follows; NULL: text is one line. */
+static char *excerpt(char *text)
+{
+    for (char *newline = text; (newline = strchr(newline, '\n')) != NULL; newline++) {
+        if (strncmp(newline + 1 + strspn(newline + 1, " 0123456789"), "| ", 2) == 0) {
+            return newline;
+        }
+    }
+    return NULL;
+}
+
+/* A message may quote what a server or an archive said: of it no line of its own is shown. */
 void kist_app_complain(struct kist_error *err)
 {
-    (void)fprintf(stderr, "kist: %s\n", kist_str_disarm(err->message));
+    char *line = err->message, *end;
+
+    (void)fprintf(stderr, "kist: ");
+    for (; (end = excerpt(line)) != NULL; line = end + 1) {
+        *end = '\0';
+        (void)fprintf(stderr, "%s\n", kist_str_disarm(line));
+    }
+    (void)fprintf(stderr, "%s\n", kist_str_disarm(line));
 }
 
 static int report(const struct reading *r, int rc, struct kist_error *err)
