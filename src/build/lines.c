@@ -33,8 +33,8 @@ int kist_parser_line(struct kist_parser *p, size_t *start, size_t *end)
     *end = newline ? (size_t)(newline - df->source) : df->len;
     p->at = newline ? *end + 1 : *end;
     p->line++;
-    if (*end - *start > KIST_MAX_DOCKERFILE_LINE) {
-        return kist_parser_fail(p, *start, "the line is longer than %u bytes", KIST_MAX_DOCKERFILE_LINE);
+    if (*end - *start > p->line_max) {
+        return kist_parser_fail(p, *start, "the line is longer than %zu bytes", p->line_max);
     }
     if (memchr(df->source + *start, '\0', *end - *start)) {
         return kist_parser_fail(p, *start, "the line has a NUL byte: this is no text");
@@ -133,7 +133,8 @@ static int read_text(struct kist_parser *p, struct kist_instruction *in, size_t 
         return rc;
     }
     in->last_line = p->line;
-    while (text.len > 0 && kist_is_space(text.data[text.len - 1])) {
+    /* no more than may stand behind an escape character that continues a line, so that text can be read again */
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
         text.data[--text.len] = '\0';
     }
     in->text = kist_buf_detach(&text);

@@ -229,7 +229,8 @@ static int read_all(struct kist_parser *p, bool trigger)
 static int parse(struct kist_dockerfile *out, const char *name, const char *data, size_t len, bool trigger,
                  struct kist_error *err)
 {
-    struct kist_parser p = {.df = out, .err = err};
+    /* a trigger's lines were joined already */
+    struct kist_parser p = {.df = out, .err = err, .line_max = trigger ? KIST_MAX_DOCKERFILE : KIST_MAX_DOCKERFILE_LINE};
     int rc;
 
     *out = (struct kist_dockerfile){.len = len};

@@ -8,6 +8,7 @@ struct kist_parser {
     struct kist_dockerfile *df;
     size_t at;     /* in the source, where the next line begins */
     unsigned line; /* lines read so far */
+    size_t line_max; /* bytes that one may have */
     struct kist_error *err;
 };
 
