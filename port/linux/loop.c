@@ -162,6 +162,11 @@ int port_loop_mount(const struct port_layer *layer, const char *target, struct k
 {
     struct stat st;
 
+    if (layer->fd < 0) {
+        return mount(layer->name, target, NULL, MS_BIND, NULL) < 0
+                   ? kist_error_sys(err, KIST_E_IO, errno, "cannot bind '%s'", layer->name)
+                   : 0;
+    }
     if (fstat(layer->fd, &st) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot look at layer '%s'", layer->name);
     }

@@ -122,15 +122,17 @@ static bool is_directory(int fd)
     return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static int bind_host(const struct port_mount *m, int root, struct kist_error *err)
+static int bind(const struct port_sandbox_spec *spec, const struct port_mount *m, int root, struct kist_error *err)
 {
-    KIST_AUTO(fd) int source = open(m->source, O_PATH | O_CLOEXEC);
+    KIST_AUTO(fd)
+    int source = m->layer_count > 0 ? port_inside_open(m, (size_t)(m - spec->mounts), spec->root.transient, err)
+                                    : open(m->source, O_PATH | O_CLOEXEC);
     struct port_bind bind = {
         .source = source, .path = m->target, .flags = m->flags, .propagation = m->propagation};
     int rc = 0;
 
     if (source < 0) {
-        return kist_error_sys(err, errno == ENOENT ? KIST_E_NOT_FOUND : KIST_E_IO, errno,
+        return m->layer_count > 0 ? source : kist_error_sys(err, errno == ENOENT ? KIST_E_NOT_FOUND : KIST_E_IO, errno,
                               "cannot open '%s' to mount it at '%s'", m->source, m->target);
     }
     KIST_AUTO(fd) int target = port_place_make(root, m->target, is_directory(source), err);
@@ -148,7 +150,7 @@ static int bind_host(const struct port_mount *m, int root, struct kist_error *er
         if (rc < 0) {
             return kist_error_wrap(err, "cannot fill volume '%s'", m->target);
         }
-    } else if (is_directory(source)) {
+    } else if (is_directory(source) && m->layer_count == 0) {
         port_copy_keep(m->source);
     }
     bind.target = target;
@@ -247,7 +249,7 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
             rc = mount_fs(m, root, err);
             break;
         case PORT_MOUNT_BIND:
-            rc = bind_host(m, root, err);
+            rc = bind(spec, m, root, err);
             break;
         case PORT_MOUNT_CGROUP:
             rc = mount_cgroup(m, groups, root, err);

@@ -67,8 +67,7 @@ static int mount_rw(int rw, int *upper, struct kist_error *err)
 }
 
 /* "lowerdir=2:1:0,upperdir=...", the topmost layer first. */
-static int options(const struct port_root *spec, bool is_volatile, struct kist_buf *text,
-                   struct kist_error *err)
+static int options(const struct port_root *spec, const char *more, struct kist_buf *text, struct kist_error *err)
 {
     int rc = kist_buf_puts(text, "lowerdir=", err);
 
@@ -76,8 +75,7 @@ static int options(const struct port_root *spec, bool is_volatile, struct kist_b
         rc = kist_buf_printf(text, err, "%zu%s", i, i > 0 ? ":" : "");
     }
     if (rc == 0) {
-        rc = kist_buf_printf(text, err, ",upperdir=rw/upper,workdir=rw/work%s",
-                             is_volatile ? ",volatile" : "");
+        rc = kist_buf_printf(text, err, ",upperdir=rw/upper,workdir=rw/work%s", more);
     }
     return rc;
 }
@@ -101,6 +99,9 @@ static int overlay_failed(int upper, int number, struct kist_error *err)
 
 static int mount_overlay(const struct port_root *spec, int upper, struct kist_error *err)
 {
+    /* what is written must be whole without what is below it, however the kernel was built (metacopy: 4.19). volatile (5.10): the
+     * end of a container that leaves nothing behind need not wait for the flash */
+    static const char *const more[] = {",redirect_dir=off,metacopy=off,volatile", ",redirect_dir=off,metacopy=off", ""};
     char value[1];
     int number = EINVAL;
 
@@ -112,10 +113,9 @@ static int mount_overlay(const struct port_root *spec, int upper, struct kist_er
             "the filesystem the store is on has no trusted xattrs, which overlayfs needs; put the store "
             "on another one with --root");
     }
-    /* volatile (5.10): the end of a container that leaves nothing behind need not wait for the flash */
-    for (int is_volatile = spec->transient; number == EINVAL && is_volatile >= 0; is_volatile--) {
+    for (size_t i = spec->transient ? 0 : 1; number == EINVAL && i < KIST_COUNT(more); i++) {
         KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(4095);
-        int rc = options(spec, is_volatile == 1, &text, err);
+        int rc = options(spec, more[i], &text, err);
 
         if (rc < 0) {
             return rc;

@@ -19,7 +19,8 @@ int port_kernel_lacks(struct kist_error *err, const char *what, const char *opti
 
 /*
  * Child: mounts the squashfs image in layer's file at target through a loop device that frees itself with its
- * last user; one that is on the same file already is shared, and with it what the kernel has cached.
+ * last user; one that is on the same file already is shared, and with it what the kernel has cached. A layer that is a
+ * directory is shown as it is.
  */
 int port_loop_mount(const struct port_layer *layer, const char *target, struct kist_error *err) KIST_CHECKED;
 
@@ -79,6 +80,14 @@ int port_copy_looks(int from, int to, const struct stat *st);
 
 /* Without mount_setattr (5.12): sets flags on the mount at path and all below it. remount.c */
 int port_remount_tree(const char *path, unsigned flags, struct kist_error *err) KIST_CHECKED;
+
+/* ---- inside.c ---- */
+
+/*
+ * Child: an O_PATH descriptor of what m, number of the mounts, shows of its layers. The scratch directory is the working directory, the
+ * root is built.
+ */
+int port_inside_open(const struct port_mount *m, size_t number, bool transient, struct kist_error *err) KIST_CHECKED;
 
 /* ---- device.c ---- */
 

@@ -27,17 +27,11 @@ static int compare(const void *a, const void *b)
     return strcmp(*left, *right);
 }
 
-/* The layer is looked at, and only its descriptor stays. */
-static int open_layer(struct port_layer *layer, struct kist_strv *implied, struct kist_store *store,
-                      const struct kist_digest *diff_id, struct kist_error *err)
+int kist_bundle_layer_take(struct port_layer *layer, struct kist_strv *implied, struct port_file *file, struct kist_error *err)
 {
     struct kist_layer *reader;
-    struct port_file *file;
-    int rc = kist_store_layer_open(store, diff_id, &file, err);
+    int rc;
 
-    if (rc < 0) {
-        return rc;
-    }
     layer->fd = fcntl(port_file_fd(file), F_DUPFD_CLOEXEC, 0);
     if (layer->fd < 0) {
         port_file_discard(file);
@@ -71,11 +65,13 @@ int kist_bundle_layers_open(struct kist_bundle_layers *l, struct kist_store *sto
     }
     while (rc == 0 && l->n < fixed->layer_count) {
         struct port_layer *layer = &l->v[l->n];
+        struct port_file *file;
 
         layer->fd = -1;
         rc = kist_strv_add(&l->names, kist_digest_text(text, &fixed->layers[l->n]), err);
         layer->name = rc < 0 ? "" : l->names.v[l->n];
-        rc = rc < 0 ? rc : open_layer(layer, &l->implied[l->n], store, &fixed->layers[l->n], err);
+        rc = rc < 0 ? rc : kist_store_layer_open(store, &fixed->layers[l->n], &file, err);
+        rc = rc < 0 ? rc : kist_bundle_layer_take(layer, &l->implied[l->n], file, err);
         l->n++;
     }
     if (rc < 0) {
@@ -173,7 +169,7 @@ static int find_volume(struct kist_spec *spec, struct port_mount *m, struct kist
 static int make_source(struct kist_spec *spec, struct port_mount *m, struct kist_store *store,
                        struct port_dir *dir, struct port_dir *run, struct kist_error *err)
 {
-    const bool is_etc = kist_str_starts(m->source, "etc/"),
+    const bool is_etc = kist_str_starts(m->source, "etc/"), is_run = kist_str_starts(m->source, "run/"),
                is_volume = kist_str_starts(m->source, "volumes/");
     const char *name = kist_path_base(m->source);
     char path[KIST_MAX_PATH + 1];
@@ -182,14 +178,14 @@ static int make_source(struct kist_spec *spec, struct port_mount *m, struct kist
     if (kist_str_starts(m->source, KIST_VOLUME_SOURCE)) {
         return find_volume(spec, m, store, err);
     }
-    if ((!is_etc && !is_volume) || !is_name(name) || strlen(name) != strlen(m->source) - (is_etc ? 4 : 8)) {
+    if ((!is_etc && !is_run && !is_volume) || !is_name(name) || strlen(name) != strlen(m->source) - (is_volume ? 8 : 4)) {
         return kist_error_set(err, KIST_E_USAGE, "config.json: the bundle has no '%s' to mount", m->source);
     }
-    if (!kist_path_join(path, sizeof(path), port_dir_path(is_etc ? run : dir), is_etc ? name : m->source)) {
+    if (!kist_path_join(path, sizeof(path), port_dir_path(is_volume ? dir : run), is_volume ? m->source : name)) {
         return kist_error_set(err, KIST_E_FAIL, "the path of '%s' is too long", m->source);
     }
     m->flags |= is_volume ? PORT_MOUNT_FLEETING : 0U;
-    rc = is_etc ? kist_etc_make(name, &spec->sandbox, spec->config, run, err) : make_volume(name, path, dir, err);
+    rc = is_etc ? kist_etc_make(name, &spec->sandbox, spec->config, run, err) : is_volume ? make_volume(name, path, dir, err) : 0;
     rc = rc < 0 ? rc : kist_strv_add(&spec->texts, path, err);
     m->source = rc < 0 ? "" : spec->texts.v[spec->texts.n - 1];
     return rc;
@@ -203,7 +199,7 @@ int kist_bundle_sources(struct kist_spec *spec, struct kist_store *store, struct
     for (size_t i = 0; rc == 0 && i < spec->sandbox.mount_count; i++) {
         struct port_mount *m = &spec->mounts[i];
 
-        if (m->kind == PORT_MOUNT_BIND && m->source[0] != '/') {
+        if (m->kind == PORT_MOUNT_BIND && m->layer_count == 0 && m->source[0] != '/') {
             rc = make_source(spec, m, store, dir, run, err);
         }
     }

@@ -16,6 +16,9 @@
  *   mounts       every mount is nodev unless its options say "dev"; a bind's relative source is in the
  * bundle: "etc/hosts", "etc/hostname", "etc/resolv.conf"  files made at each start for this container
  *                "volume/<name>"         the store's volume of that name, made when missing; "copy" as below
+ *                "run/<name>"            a file that who starts it makes for it, outside of the store
+ *                any path, with a member "kist.from": an array of diff IDs, the base first, or of one path of the host,
+ * a directory or a layer file. The path is in these, joined; no symlink of it leads out of them, and what is written there goes with the container
  *                "volumes/<name>"        a directory kept with the container, made when missing; with the
  * option "copy" it is filled once from the image's directory at the destination, with its owner and mode
  *   root.path    is not looked at: the root is the image's layers under rw/
@@ -87,6 +90,7 @@ struct kist_container_new {
     const struct kist_digest *diff_ids; /* the image's layers, the base first */
     size_t diff_id_count;
     const cJSON *config; /* OCI runtime configuration */
+    bool leased;         /* a lease of the caller's keeps the layers: the image need not be there, or not yet */
     bool transient;      /* goes when it ends, or is swept after a crash; nothing of it is synced. Only
                             kist_container_run takes it */
 };
@@ -99,8 +103,21 @@ struct kist_container_new {
 int kist_container_create(const struct kist_engine *e, const struct kist_container_new *n,
                           struct kist_error *err) KIST_CHECKED;
 
+/* A container that is there for what it makes: a step of a build. A signal that asks us to stop kills it. */
+struct kist_container_work {
+    /* Before it starts: makes the files that its mounts name as "run/<name>", in run, which is on tmpfs. */
+    int (*prepare)(void *arg, struct port_dir *run, struct kist_error *err);
+    const struct kist_strv *env; /* "NAME=value" over what config.json says, and in no file; NULL: none */
+    /* All that it writes, by stream, 1 or 2; ours are left alone, and it has no input. */
+    void (*output)(void *arg, int stream, const char *data, size_t len);
+    /* It has ended, and is still there: dir is containers/<id>/. */
+    int (*ended)(void *arg, struct port_dir *dir, int exit_status, struct kist_error *err);
+    void *arg;
+};
+
 /* How a container is started. */
 struct kist_container_start {
+    const struct kist_container_work *work; /* of one in the foreground; NULL: it is as any other */
     bool detached;     /* a process of its own stays with it (supervise.h); else this one does, until it ends for good */
     bool sig_proxy;    /* signals this process gets go to the container's process 1; not of a detached one */
     const char *notify; /* NOTIFY_SOCKET of a service manager, told when it is ready; NULL: none */

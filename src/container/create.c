@@ -69,7 +69,7 @@ static int add(const struct kist_engine *e, const struct kist_container_new *n, 
                struct port_dir **dir, struct kist_error *err)
 {
     KIST_AUTO(strv) struct kist_strv volumes = {.v = NULL};
-    struct kist_container_ref ref = {.image = *n->image, .ephemeral = n->transient, .volumes = &volumes};
+    struct kist_container_ref ref = {.image = *n->image, .ephemeral = n->transient, .leased = n->leased, .volumes = &volumes};
     int rc;
 
     if (!kist_str_copy(ref.id, sizeof(ref.id), n->id)) {

@@ -1,5 +1,7 @@
 #include "container/process.h"
 
+#include <stdlib.h>
+
 #include "base/limits.h"
 #include "base/path.h"
 #include "container/bundle.h"
@@ -25,9 +27,10 @@ static int make_dir(char *path, struct port_dir *at, const char *name, struct ki
                : kist_error_set(err, KIST_E_FAIL, "the path '%s/%s' is too long", port_dir_path(at), name);
 }
 
-/* What is held in the store while a container is made ready. */
+/* What is held of the store while a container is made ready. */
 struct hold {
     struct kist_store_room *dirs, *fill;
+    struct kist_bundle_inside inside;
 };
 
 /* All that is left, for as long as it takes: how much the image has for its volumes nobody knows before it is copied. */
@@ -44,6 +47,27 @@ static int hold_fill(struct hold *hold, struct kist_spec *spec, struct kist_stor
     return rc;
 }
 
+static int add_env(struct kist_spec *spec, const struct kist_strv *more, struct kist_error *err)
+{
+    size_t n = 0;
+    char **v;
+
+    while (spec->env && spec->env[n]) {
+        n++;
+    }
+    v = realloc(spec->env, (n + more->n + 1) * sizeof(*v));
+    if (!v) {
+        return kist_error_nomem(err);
+    }
+    for (size_t i = 0; i < more->n; i++) {
+        v[n++] = more->v[i];
+    }
+    v[n] = NULL;
+    spec->env = v;
+    spec->sandbox.command.env = v;
+    return 0;
+}
+
 static int start(struct port_sandbox **out, const struct kist_process *p, struct kist_spec *spec,
                  const struct kist_bundle_layers *layers, struct hold *hold, struct kist_error *err)
 {
@@ -56,8 +80,10 @@ static int start(struct port_sandbox **out, const struct kist_process *p, struct
     if (p->fresh) { /* its directories are there later */
         rc = kist_store_room_take(store, "containers", p->id, DIRECTORIES * kist_store_cost(store, 0), NULL, &hold->dirs, err);
     }
+    rc = rc == 0 && p->env ? add_env(spec, p->env, err) : rc;
     rc = rc < 0 ? rc : make_dir(rw, p->dir, "rw", err);
     rc = rc < 0 ? rc : make_dir(scratch, p->held->dir, "mnt", err);
+    rc = rc < 0 ? rc : kist_bundle_inside_open(&hold->inside, spec, store, err);
     rc = rc < 0 ? rc : kist_bundle_sources(spec, store, p->dir, p->held->dir, err);
     rc = rc == 0 && spec->fills ? hold_fill(hold, spec, store, err) : rc;
     if (rc < 0) {
@@ -86,6 +112,7 @@ int kist_process_start(struct port_sandbox **out, const struct kist_process *p, 
     rc = rc < 0 ? rc : kist_bundle_layers_open(&layers, p->e->store, fixed, err);
     if (rc == 0) {
         rc = start(out, p, &spec, &layers, &hold, err);
+        kist_bundle_inside_close(&hold.inside);
         kist_store_room_free(hold.dirs);
         kist_store_room_free(hold.fill);
         kist_bundle_layers_close(&layers);

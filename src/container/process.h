@@ -12,6 +12,7 @@ struct kist_process {
     struct kist_rundir *held; /* its run directory */
     bool transient;           /* nothing of it need survive a power cut */
     bool fresh;               /* it never ran */
+    const struct kist_strv *env; /* variables that config.json does not say, over those it does; NULL: none */
     const struct port_network *network; /* its place on a bridge; NULL: none */
     struct port_streams streams;
     struct port_signals *signals;

@@ -53,6 +53,9 @@ static void on_output(void *arg, int stream, const char *data, size_t len)
 {
     struct kist_supervisor *s = arg;
 
+    if (s->in->how->work) {
+        s->in->how->work->output(s->in->how->work->arg, stream, data, len);
+    }
     kist_output_add(s->log, stream, data, len);
     kist_clients_output(s, stream, data, len);
 }
@@ -87,6 +90,8 @@ static void note_begun(struct kist_supervisor *s)
 static int begin(struct kist_supervisor *s, const cJSON *config, const struct kist_container_fixed *fixed,
                  struct kist_error *err)
 {
+    const struct kist_container_work *work = s->in->how->work;
+    const bool detached = s->in->how->detached || work;
     struct kist_process process = {
         .e = s->in->e,
         .id = s->in->id,
@@ -94,12 +99,18 @@ static int begin(struct kist_supervisor *s, const cJSON *config, const struct ki
         .held = s->in->held,
         .transient = s->in->transient,
         .fresh = !s->state.started_once,
-        .streams = {s->in->how->detached, s->in->how->detached || s->log ? on_output : NULL, s},
+        .streams = {detached, detached || s->log ? on_output : NULL, s},
         .signals = s->signals,
+        .env = work ? work->env : NULL,
     };
     int rc = kist_network_up(&s->network, s->in->e, s->in->id, s->in->of.name, s->in->held->dir, config, err);
 
     if (rc < 0) {
+        return rc;
+    }
+    rc = work ? work->prepare(work->arg, s->in->held->dir, err) : 0;
+    if (rc < 0) {
+        leave_network(s);
         return rc;
     }
     process.network = s->network.on ? &s->network.place : NULL;
@@ -188,9 +199,10 @@ static void take_signal(struct kist_supervisor *s, int number)
 {
     const struct kist_container_start *how = s->in->how;
 
-    if (how->detached) {
-        if (means_stop(number)) {
-            kist_supervisor_stop(s, 0, -2); /* the machine goes down, most likely */
+    if (how->detached || how->work) {
+        if (how->work ? kist_supervisor_gives_up(number) : means_stop(number)) {
+            s->interrupted = how->work != NULL;
+            kist_supervisor_stop(s, how->work ? SIGKILL : 0, -2); /* the machine goes down, most likely */
         }
         return;
     }
@@ -412,79 +424,6 @@ static int open_all(struct kist_supervisor *s, struct kist_error *err)
     return rc < 0 ? rc : port_channel_listen(&s->listener, in->held->dir, KIST_CONTROL_NAME, err);
 }
 
-/* One file of the ring, into the store. */
-static int keep_file(const struct kist_supervisor *s, struct port_dir *from, const char *name, struct kist_error *err)
-{
-    struct port_file *in, *out;
-    char chunk[4096];
-    uint64_t at = 0;
-    size_t got = 1;
-    struct kist_store *store = s->in->e->store;
-    struct kist_store_room *room = NULL;
-    uint64_t size = 0;
-    int rc = port_file_open(&in, from, name, err), closed;
-
-    if (rc < 0) {
-        return rc == KIST_E_NOT_FOUND ? 0 : rc;
-    }
-    rc = port_file_size(in, &size, err);
-    rc = rc < 0 ? rc : kist_store_room_take(store, "containers", s->in->id, kist_store_cost(store, size), NULL, &room, err);
-    rc = rc < 0 ? rc : port_file_create(&out, s->in->dir, "log.new", true, err);
-    if (rc == 0) {
-        while (rc == 0 && got > 0) {
-            rc = port_file_read_at(in, at, chunk, sizeof(chunk), &got, err);
-            rc = rc < 0 ? rc : port_file_append(out, chunk, got, err);
-            at += got;
-        }
-        rc = rc < 0 ? rc : port_file_sync(out, err);
-        closed = port_file_close(out, rc < 0 ? NULL : err);
-        rc = rc < 0 ? rc : closed;
-        rc = rc < 0 ? rc : port_dir_rename(s->in->dir, "log.new", s->in->dir, name, err);
-    }
-    kist_store_room_free(room);
-    port_file_discard(in);
-    return rc;
-}
-
-static void keep_log(const struct kist_supervisor *s)
-{
-    struct kist_error err;
-    struct port_dir *from;
-    char path[4096];
-    int rc;
-
-    if (!s->log || !s->plan.log_keep || s->exit_status == 0 || s->state.stopped || s->in->transient ||
-        !kist_path_join(path, sizeof(path), s->plan.log_dir, s->in->id)) {
-        return;
-    }
-    rc = port_dir_open(&from, path, false, &err);
-    if (rc == 0) {
-        rc = keep_file(s, from, KIST_OUTPUT_NAME ".1", &err);
-        rc = rc < 0 ? rc : keep_file(s, from, KIST_OUTPUT_NAME, &err);
-        rc = rc < 0 ? rc : port_dir_sync(s->in->dir, &err);
-        port_dir_close(from);
-    }
-    if (rc < 0) {
-        warn(s, &err);
-    }
-}
-
-static void remove_transient(const struct kist_supervisor *s)
-{
-    struct kist_error err;
-
-    if (!s->in->transient) {
-        return;
-    }
-    if (kist_store_container_remove(s->in->e->store, s->in->id, &err) < 0) {
-        kist_log(KIST_LOG_WARN, "container '%.12s' is left behind: %s", s->in->id, err.message);
-    }
-    if (s->log) {
-        kist_plan_forget_log(s->plan.log_dir, s->in->id);
-    }
-    kist_event_add(s->in->e, &s->in->of, "destroy", NULL, NULL);
-}
-
 int kist_supervise(const struct kist_supervised *in, int *exit_status, struct kist_error *err)
 {
     struct kist_supervisor s = {.in = in, .listener = -1};
@@ -499,11 +438,12 @@ int kist_supervise(const struct kist_supervised *in, int *exit_status, struct ki
     if (rc == 0) {
         go_on(&s);
         *exit_status = s.exit_status;
-        keep_log(&s);
+        kist_supervisor_keep_log(&s);
+        rc = kist_supervisor_end_work(&s, err);
     }
     kist_ring_close(s.log);
     kist_store_room_free(s.log_room);
-    remove_transient(&s);
+    kist_supervisor_remove_transient(&s);
     kist_clients_ended(&s);
     kist_rundir_release(in->held, in->e, in->id, true);
     kist_clients_close(&s); /* which says that nobody holds it any more */

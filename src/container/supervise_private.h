@@ -45,6 +45,7 @@ struct kist_supervisor {
     struct kist_client clients[KIST_CLIENTS_MAX];
     size_t client_count;
     bool stopping;          /* this run is the last */
+    bool interrupted;       /* its work is given up */
     bool again;             /* it is to run again at once */
     uint64_t kill_at;       /* monotonic ms; 0: never */
     uint64_t resume_at;     /* end of the pause between two runs */
@@ -62,6 +63,17 @@ void kist_supervisor_note(struct kist_supervisor *s);
 void kist_supervisor_stop(struct kist_supervisor *s, int number, int seconds);
 /* Freezes or thaws it. */
 int kist_supervisor_pause(struct kist_supervisor *s, bool pause, struct kist_error *err) KIST_CHECKED;
+
+/* ---- supervise_end.c ---- */
+
+/* Whether the signal ends the work a container is there for. */
+bool kist_supervisor_gives_up(int number);
+/* Into the store, where that was asked for. */
+void kist_supervisor_keep_log(const struct kist_supervisor *s);
+/* What its work makes of it (kist_container_work). */
+int kist_supervisor_end_work(const struct kist_supervisor *s, struct kist_error *err) KIST_CHECKED;
+/* A transient one goes. */
+void kist_supervisor_remove_transient(const struct kist_supervisor *s);
 
 /* ---- supervise_clients.c ---- */
 

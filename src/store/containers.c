@@ -245,7 +245,7 @@ int kist_store_container_add(struct kist_store *s, const struct kist_container_r
     if (!is_id(ref->id)) {
         return kist_error_set(err, KIST_E_FAIL, "a container ID is 64 hex digits");
     }
-    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = check_image(s, &ref->image, err)) < 0 ||
+    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (!ref->leased && (rc = check_image(s, &ref->image, err)) < 0) ||
         (rc = check_free(s, ref, err)) < 0 || (rc = sweep_one(s, ref->id, err)) < 0 ||
         (rc = kist_store_fits(s, kist_store_cost(s, REF_MAX) + s->block, err)) < 0 ||
         (ref->volumes && (rc = kist_store_volumes_make(s, ref->volumes, err)) < 0) || (rc = make_room(s, ref, err)) < 0) {

@@ -235,6 +235,7 @@ struct kist_container_ref {
     char name[129]; /* as the container was named at creation */
     struct kist_digest image; /* its image ID */
     bool ephemeral; /* run --rm: nothing about it is worth a sync, a power cut may take all of it */
+    bool leased;    /* for kist_store_container_add only: a lease keeps its layers, whether the image is kept or not */
     const struct kist_strv *volumes; /* names of those it uses, for kist_store_container_add only; NULL: none */
 };
 

@@ -32,23 +32,27 @@ enum {
 /* What passes between this mount and the host's it came from. */
 enum port_propagation { PORT_PRIVATE, PORT_SLAVE, PORT_SHARED };
 
-struct port_mount {
-    enum port_mount_kind kind;
-    unsigned flags;
-    enum port_propagation propagation;
-    uint64_t *room; /* bytes that PORT_MOUNT_COPY may still write, of all that have the same; NULL: any number */
-    const char *type, *source, *data; /* data may be NULL */
-    const char
-        *target; /* absolute, in the container; made when missing, symlinks in it never leave the container */
-};
-
-/* One layer of the root: a file that holds a squashfs image, open for reading. */
+/* One layer: a file that holds a squashfs image, open for reading; or fd is -1, and it is the directory name of the host. */
 struct port_layer {
     int fd;
     const char *name;           /* for messages */
     const char *const *implied; /* directories it has without saying what they are like: relative, "" the
                                    root, in the order of strcmp */
     size_t implied_count;
+};
+
+struct port_mount {
+    enum port_mount_kind kind;
+    unsigned flags;
+    enum port_propagation propagation;
+    uint64_t *room; /* bytes that PORT_MOUNT_COPY may still write, of all that have the same; NULL: any number */
+    const char *type, *source, *data; /* data may be NULL */
+    /* A bind whose source is a path in these, joined, the base first: no symlink of it leads out of them, and what is written there is
+     * kept with the container's root alone. 0: source is the host's */
+    const struct port_layer *layers;
+    size_t layer_count;
+    const char
+        *target; /* absolute, in the container; made when missing, symlinks in it never leave the container */
 };
 
 struct port_root {
