@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "image/change.h"
-#include "image/compose.h"
 #include "transfer/intake.h"
+#include "transfer/made.h"
 
 struct kist_import {
     struct kist_sink sink;
@@ -20,20 +19,6 @@ struct kist_import {
 };
 
 /* ---- its config ---- */
-
-static int put_history(struct kist_import *in, const char *created, struct kist_error *err)
-{
-    cJSON *array = cJSON_AddArrayToObject(in->config, "history"), *item = cJSON_CreateObject();
-    int rc = array ? kist_json_append(array, item, err) : kist_error_nomem(err);
-
-    if (!array) {
-        cJSON_Delete(item);
-    }
-    if (rc == 0) {
-        rc = kist_json_put_string(item, "created", created, err);
-    }
-    return rc == 0 && in->options->comment ? kist_json_put_string(item, "comment", in->options->comment, err) : rc;
-}
 
 static int make_config(struct kist_import *in, struct kist_error *err)
 {
@@ -58,21 +43,7 @@ static int make_config(struct kist_import *in, struct kist_error *err)
     for (size_t i = 0; o->changes && i < o->changes->n && rc == 0; i++) {
         rc = kist_change_apply(run, o->changes->v[i], err);
     }
-    return rc == 0 ? put_history(in, created, err) : rc;
-}
-
-static int put_layer(struct kist_import *in, struct kist_error *err)
-{
-    char text[KIST_DIGEST_TEXT_MAX];
-    cJSON *rootfs = cJSON_AddObjectToObject(in->config, "rootfs"), *ids;
-    int rc = rootfs ? kist_json_put_string(rootfs, "type", "layers", err) : kist_error_nomem(err);
-
-    if (rc < 0) {
-        return rc;
-    }
-    ids = cJSON_AddArrayToObject(rootfs, "diff_ids");
-    return ids ? kist_json_append(ids, cJSON_CreateString(kist_digest_text(text, &in->diff_id)), err)
-               : kist_error_nomem(err);
+    return rc == 0 ? kist_made_history(in->config, created, NULL, NULL, o->comment, false, err) : rc;
 }
 
 /* ---- its layer ---- */
@@ -131,25 +102,9 @@ struct kist_sink *kist_import_sink(struct kist_import *in)
 
 int kist_import_commit(struct kist_import *in, struct kist_digest *id, struct kist_error *err)
 {
-    KIST_AUTO(buf) struct kist_buf config = KIST_BUF_INIT(KIST_MAX_CONFIG), manifest = KIST_BUF_INIT(KIST_MAX_MANIFEST);
-    struct kist_descriptor layer = {.media_type = KIST_MEDIA_OCI_LAYER, .digest = in->diff_id}, config_desc, desc;
-    struct kist_image_new new = {in->options->name, &manifest, &desc, &config, &desc.digest};
-    enum kist_store_change change;
-    int rc;
+    const struct kist_made made = {in->config, &in->diff_id, 1, &in->options->platform, in->options->name};
 
-    if ((rc = put_layer(in, err)) < 0 || (rc = kist_json_print(in->config, false, &config, err)) < 0 ||
-        (rc = kist_intake_tar_bytes(in->store, &in->diff_id, &layer.size, err)) < 0) {
-        return rc;
-    }
-    kist_compose_describe(&config_desc, KIST_MEDIA_OCI_CONFIG, &config);
-    rc = kist_compose_manifest(&config_desc, &layer, 1, &manifest, err);
-    if (rc < 0) {
-        return rc;
-    }
-    kist_compose_describe(&desc, KIST_MEDIA_OCI_MANIFEST, &manifest);
-    desc.platform = in->options->platform;
-    *id = config_desc.digest;
-    return kist_store_image_add(in->store, &new, &change, err);
+    return kist_made_add(in->store, &made, id, err);
 }
 
 void kist_import_free(struct kist_import *in)
