@@ -1,11 +1,11 @@
 #include "cmd/creating.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "cmd/pulling.h"
+#include "container/layers.h"
 #include "layer/view.h"
 #include "port/capability.h"
 #include "port/seccomp.h"
@@ -17,23 +17,12 @@ struct chosen {
     struct kist_image_list list;
     const struct kist_image *image; /* in list */
     struct kist_config config;
-    struct kist_layer **layers; /* open, the base first */
-    size_t layer_count;
+    struct kist_layers layers;
 };
-
-static void close_layers(struct chosen *c)
-{
-    for (size_t i = 0; i < c->layer_count; i++) {
-        kist_layer_close(c->layers[i]);
-    }
-    free(c->layers);
-    c->layers = NULL;
-    c->layer_count = 0;
-}
 
 static void release_chosen(struct chosen *c)
 {
-    close_layers(c);
+    kist_layers_close(&c->layers);
     kist_config_release(&c->config);
     kist_image_list_release(&c->list);
 }
@@ -102,20 +91,7 @@ static int open_chosen(struct chosen *c, struct kist_error *err)
     if (rc < 0) {
         return rc;
     }
-    c->layers = calloc(c->image->layer_count + 1, sizeof(struct kist_layer *));
-    if (!c->layers) {
-        return kist_error_nomem(err);
-    }
-    for (size_t i = 0; rc == 0 && i < c->image->layer_count; i++) {
-        struct port_file *file;
-
-        rc = kist_store_layer_open(c->store, &c->image->diff_ids[i], &file, err);
-        if (rc == 0) {
-            rc = kist_layer_open(&c->layers[i], file, err);
-        }
-        c->layer_count += rc == 0;
-    }
-    return rc;
+    return kist_layers_open(&c->layers, c->store, c->image->diff_ids, c->image->layer_count, err);
 }
 
 static int network_of(const struct kist_app *app, const char *text, struct kist_run_options *spec, struct kist_error *err)
@@ -177,7 +153,7 @@ static int complete_options(const struct kist_app *app, const struct kist_creati
 static int generate(const struct chosen *c, const struct kist_run_options *spec, const char *id, bool transient,
                     cJSON **config, struct kist_error *err)
 {
-    struct kist_view view = {c->layers, c->layer_count};
+    struct kist_view view = {c->layers.v, c->layers.n};
     struct kist_spec_context context = {.id = id, .transient = transient, .read_file = kist_view_read_file, .read_file_arg = &view};
     struct port_system system;
     int rc = port_system_get(&system, err);
@@ -218,7 +194,7 @@ static int create_once(struct kist_app *app, const struct kist_creating_options 
     if (rc == 0) {
         rc = generate(&c, &spec, id, o->transient, &config, err);
     }
-    close_layers(&c); /* the container may run for years: none of this is needed any more */
+    kist_layers_close(&c.layers); /* the container may run for years: none of this is needed any more */
     if (rc == 0) {
         struct kist_engine engine = {.store = c.store};
         struct kist_container_new described = {

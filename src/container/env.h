@@ -4,6 +4,9 @@
 
 #include "base/str.h"
 
+/* Docker's, where nobody says another. */
+#define KIST_ENV_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 /* The value of a key of keylen bytes; NULL where it is not set. */
 const char *kist_env_get(const struct kist_strv *env, const char *key, size_t keylen);
 

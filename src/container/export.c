@@ -2,19 +2,17 @@
  * A container's root as one tar, without mounting anything: first the names of the layers and of the writable directory are laid over
  * one another, as overlayfs does it, then each is brought from where it is.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "container/archive.h"
 #include "container/engine.h"
 #include "container/export_tree.h"
-#include "layer/layer.h"
+#include "container/layers.h"
 #include "port/node.h"
 
 struct export {
-    struct kist_layer **layers;
-    size_t layer_count;
+    struct kist_layers layers;
     struct port_dir *upper; /* the writable directory; NULL: there is none yet */
     struct kist_export_node *root;
     unsigned source; /* being laid over */
@@ -82,8 +80,8 @@ static int add_names(struct export *x, struct kist_error *err)
     struct place top = {.export = x, .dir = x->upper, .path = ""};
     int rc = 0;
 
-    for (; x->source < x->layer_count && rc == 0; x->source++) {
-        rc = kist_layer_list(x->layers[x->source], add_entry, x, err);
+    for (; x->source < x->layers.n && rc == 0; x->source++) {
+        rc = kist_layer_list(x->layers.v[x->source], add_entry, x, err);
     }
     return rc == 0 && x->upper ? port_dir_list(x->upper, add_name, &top, err) : rc;
 }
@@ -116,7 +114,7 @@ static int put_entry(void *arg, const struct kist_layer_entry *e, struct kist_er
     }
     rc = kist_archive_header(&x->archive, &entry, w->source, e->inode, e->links, err);
     return rc == 0 && e->type == KIST_LAYER_FILE && e->size > 0
-               ? kist_layer_read_entry(x->layers[w->source], e, &x->archive.writer.data, err)
+               ? kist_layer_read_entry(x->layers.v[w->source], e, &x->archive.writer.data, err)
                : KIST_MIN(rc, 0);
 }
 
@@ -141,7 +139,7 @@ static int put_upper(struct export *x, const char *path, struct kist_error *err)
     }
     if (rc == 0) {
         rc = port_node_read(at, name, &n, err);
-        rc = rc == 0 ? kist_archive_node(&x->archive, (unsigned)x->layer_count, at, name, path, &n, err) : rc;
+        rc = rc == 0 ? kist_archive_node(&x->archive, (unsigned)x->layers.n, at, name, path, &n, err) : rc;
         port_node_release(&n);
     }
     if (at != x->upper) {
@@ -161,7 +159,7 @@ static int put_tree(struct export *x, const struct kist_export_node *node, struc
 
         rc = kist_buf_printf(path, err, "%s%s", len > 0 ? "/" : "", child->name);
         if (rc == 0) {
-            rc = child->source < x->layer_count ? kist_layer_find(x->layers[child->source], path->data, put_entry, &w, err)
+            rc = child->source < x->layers.n ? kist_layer_find(x->layers.v[child->source], path->data, put_entry, &w, err)
                                                 : put_upper(x, path->data, err);
         }
         if (rc == 0) {
@@ -174,28 +172,6 @@ static int put_tree(struct export *x, const struct kist_export_node *node, struc
 }
 
 /* ---- the whole ---- */
-
-static int open_layers(struct export *x, struct kist_store *s, const struct kist_container_fixed *fixed,
-                       struct kist_error *err)
-{
-    char text[KIST_DIGEST_TEXT_MAX];
-    int rc = 0;
-
-    x->layers = calloc(fixed->layer_count + 1, sizeof(struct kist_layer *));
-    if (!x->layers) {
-        return kist_error_nomem(err);
-    }
-    while (rc == 0 && x->layer_count < fixed->layer_count) {
-        const struct kist_digest *diff_id = &fixed->layers[x->layer_count];
-        struct port_file *file;
-
-        rc = kist_store_layer_open(s, diff_id, &file, err);
-        if (rc == 0 && (rc = kist_layer_open(&x->layers[x->layer_count++], file, err)) < 0) {
-            (void)kist_error_wrap(err, "layer '%s'", kist_digest_text(text, diff_id));
-        }
-    }
-    return rc;
-}
 
 static int open_upper(struct export *x, struct port_dir *dir, struct kist_error *err)
 {
@@ -212,10 +188,7 @@ static int open_upper(struct export *x, struct port_dir *dir, struct kist_error 
 static void release(struct export *x)
 {
     kist_archive_release(&x->archive);
-    for (size_t i = 0; i < x->layer_count; i++) {
-        kist_layer_close(x->layers[i]);
-    }
-    free(x->layers);
+    kist_layers_close(&x->layers);
     port_dir_close(x->upper);
     kist_export_free(x->root);
 }
@@ -232,7 +205,7 @@ int kist_container_export(const struct kist_engine *e, const char *id, struct ki
     if (rc == 0 && (rc = kist_store_container_open(e->store, id, &dir, err)) == 0) {
         rc = kist_container_read_fixed(dir, &fixed, err);
         if (rc == 0) {
-            rc = open_layers(&x, e->store, &fixed, err);
+            rc = kist_layers_open(&x.layers, e->store, fixed.layers, fixed.layer_count, err);
             kist_container_fixed_release(&fixed);
         }
         rc = rc == 0 ? open_upper(&x, dir, err) : rc;

@@ -10,8 +10,6 @@
 #include "container/generate_private.h"
 #include "container/host_file.h"
 
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 static int append_all(cJSON *array, const struct kist_strv *list, struct kist_error *err)
 {
     int rc = 0;
@@ -94,7 +92,7 @@ static int make_env(struct kist_strv *env, const struct kist_generation *g, stru
     int rc = user_env(&user, g->options, err);
 
     if (rc == 0) {
-        rc = kist_env_put(env, DEFAULT_PATH, err);
+        rc = kist_env_put(env, KIST_ENV_PATH, err);
     }
     if (rc == 0) {
         rc = put_pair(env, "HOSTNAME", g->hostname, err);

@@ -96,6 +96,9 @@ int kist_layer_verify(struct kist_layer *l, struct kist_error *err) KIST_CHECKED
 /* The tar it came from, into sink, with its finish. The caller compares the digest with the diff ID if it wants to. */
 int kist_layer_tar(struct kist_layer *l, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
 
+#define KIST_WHITEOUT_PREFIX ".wh." /* before the name, in a tar, of what is deleted (OCI image spec, layer.md) */
+#define KIST_WHITEOUT_OPAQUE ".wh..wh..opq" /* in a directory that hides the one below */
+
 enum kist_layer_type {
     KIST_LAYER_FILE,
     KIST_LAYER_DIRECTORY,

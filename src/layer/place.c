@@ -6,12 +6,11 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "layer/layer.h"
 #include "layer/walk.h"
 
-#define WHITEOUT ".wh."
 #define WHITEOUT_LEN 4
 #define AUFS ".wh..wh." /* names that mean something to aufs alone, but for the next */
-#define OPAQUE ".wh..wh..opq"
 
 enum name_kind { NAME_PLAIN, NAME_WHITEOUT, NAME_OPAQUE, NAME_IGNORED, NAME_BAD };
 
@@ -37,18 +36,18 @@ static enum name_kind kind_of(const char *path)
 
     for (const char *p = path; p != NULL; p = strchr(p, '/')) {
         p += *p == '/';
-        if (kist_str_starts(p, AUFS) && strcmp(p, OPAQUE) != 0) {
+        if (kist_str_starts(p, AUFS) && strcmp(p, KIST_WHITEOUT_OPAQUE) != 0) {
             return NAME_IGNORED;
         }
-        inside |= p != base && kist_str_starts(p, WHITEOUT);
+        inside |= p != base && kist_str_starts(p, KIST_WHITEOUT_PREFIX);
     }
     if (inside) {
         return NAME_BAD;
     }
-    if (strcmp(base, OPAQUE) == 0) {
+    if (strcmp(base, KIST_WHITEOUT_OPAQUE) == 0) {
         return NAME_OPAQUE;
     }
-    return kist_str_starts(base, WHITEOUT) ? NAME_WHITEOUT : NAME_PLAIN;
+    return kist_str_starts(base, KIST_WHITEOUT_PREFIX) ? NAME_WHITEOUT : NAME_PLAIN;
 }
 
 static uint32_t clamp_time(int64_t t)
