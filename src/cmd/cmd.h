@@ -78,7 +78,7 @@ extern const struct kist_command kist_cmd_pull, kist_cmd_images, kist_cmd_inspec
 extern const struct kist_command kist_cmd_check;
 
 extern const struct kist_command kist_cmd_save, kist_cmd_load, kist_cmd_import, kist_cmd_preload, kist_cmd_inventory,
-    kist_cmd_export, kist_cmd_cp;
+    kist_cmd_export, kist_cmd_cp, kist_cmd_commit, kist_cmd_diff, kist_cmd_history;
 extern const struct kist_command kist_cmd_supervise, kist_cmd_stop, kist_cmd_restart, kist_cmd_kill, kist_cmd_pause,
     kist_cmd_unpause, kist_cmd_wait, kist_cmd_rename, kist_cmd_logs;
 extern const struct kist_command kist_cmd_exec, kist_cmd_attach, kist_cmd_events;

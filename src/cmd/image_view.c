@@ -47,15 +47,15 @@ static int put_name(cJSON *row, const struct kist_image *image, struct kist_erro
     return rc == 0 ? kist_json_put_string(row, "Name", image->name ? image->name : "", err) : rc;
 }
 
-static int put_times(cJSON *row, const struct kist_image *image, struct kist_error *err)
+int kist_image_times(cJSON *row, int64_t created, struct kist_error *err)
 {
     char age[KIST_STR_TIME_MAX], since[KIST_STR_TIME_MAX + 4] = "N/A", at[KIST_STR_TIME_MAX] = "N/A";
     int rc;
 
-    if (image->created != 0) {
-        (void)kist_str_rfc3339(at, image->created);
+    if (created > 0) {
+        (void)kist_str_rfc3339(at, created);
         if (!kist_str_format(since, sizeof(since), "%s ago",
-                             kist_str_age(age, port_clock_now() - image->created))) {
+                             kist_str_age(age, port_clock_now() - created))) {
             since[0] = '\0';
         }
     }
@@ -106,7 +106,7 @@ int kist_image_row(const struct kist_image *image, bool full, cJSON **row, struc
         rc = kist_json_put_string(made, "Store", image->place, err);
     }
     if (rc == 0) {
-        rc = put_times(made, image, err);
+        rc = kist_image_times(made, image->created, err);
     }
     if (rc == 0) {
         rc = put_sizes(made, image, err);
@@ -199,10 +199,21 @@ static int put_rootfs(cJSON *details, const struct kist_image *image, struct kis
     return rc;
 }
 
+/* A member of object, where it is not there yet. */
+static int complete(cJSON *object, const char *name, cJSON *value, struct kist_error *err)
+{
+    if (cJSON_HasObjectItem(object, name)) {
+        cJSON_Delete(value);
+        return 0;
+    }
+    return kist_json_put(object, name, value, err);
+}
+
 /* The image's "config", with what Docker's always has and templates rely on. */
 static int put_run_config(cJSON *details, const cJSON *config, struct kist_error *err)
 {
-    static const char *const texts[] = {"User", "WorkingDir", "StopSignal"};
+    static const char *const texts[] = {"Hostname", "Domainname", "User", "Image", "WorkingDir", "StopSignal"};
+    static const char *const flags[] = {"AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce"};
     static const char *const others[] = {"Env",          "Cmd",     "Entrypoint", "Labels", "Volumes",
                                          "ExposedPorts", "OnBuild", "Healthcheck"};
     const cJSON *given = kist_json_object(config, "config");
@@ -210,33 +221,54 @@ static int put_run_config(cJSON *details, const cJSON *config, struct kist_error
     int rc = kist_json_put(details, "Config", run, err);
 
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(texts); i++) {
-        rc = cJSON_HasObjectItem(run, texts[i]) ? 0 : kist_json_put_string(run, texts[i], "", err);
+        rc = complete(run, texts[i], cJSON_CreateString(""), err);
+    }
+    for (size_t i = 0; rc == 0 && i < KIST_COUNT(flags); i++) {
+        rc = complete(run, flags[i], cJSON_CreateFalse(), err);
     }
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(others); i++) {
-        rc = cJSON_HasObjectItem(run, others[i]) ? 0 : kist_json_put(run, others[i], cJSON_CreateNull(), err);
+        rc = complete(run, others[i], cJSON_CreateNull(), err);
     }
     return rc;
+}
+
+/* "" where there is none. */
+static int put_text(cJSON *details, const char *as, const cJSON *config, const char *name, struct kist_error *err)
+{
+    const char *text = kist_json_string(config, name);
+
+    return kist_json_put_string(details, as, text ? text : "", err);
 }
 
 static int put_config(cJSON *details, const struct kist_image *image, const cJSON *config, struct kist_error *err)
 {
     static const struct {
         const char *as, *name;
-    } copies[] = {
-        {"Created", "created"}, {"Author", "author"}, {"Architecture", "architecture"}, {"Os", "os"},
+    } texts[] = {
+        {"Comment", "comment"}, {"DockerVersion", "docker_version"}, {"Author", "author"}, {"Architecture", "architecture"}, {"Os", "os"},
     };
-    int rc = 0;
+    int rc = kist_json_put_string(details, "Parent", "", err);
 
-    for (size_t i = 0; rc == 0 && i < KIST_COUNT(copies); i++) {
-        rc = put_copy(details, copies[i].as, config, copies[i].name, err);
+    rc = rc < 0 ? rc : put_copy(details, "Created", config, "created", err);
+    for (size_t i = 0; rc == 0 && i < KIST_COUNT(texts); i++) {
+        rc = put_text(details, texts[i].as, config, texts[i].name, err);
     }
-    if (rc == 0) {
-        rc = put_run_config(details, config, err);
-    }
+    rc = rc < 0 ? rc : put_run_config(details, config, err);
     if (rc == 0 && image->platform.variant[0] != '\0') {
         rc = kist_json_put_string(details, "Variant", image->platform.variant, err);
     }
     return rc;
+}
+
+/* How it is kept. */
+static int put_driver(cJSON *details, const struct kist_image *image, struct kist_error *err)
+{
+    cJSON *driver = cJSON_AddObjectToObject(details, "GraphDriver"), *metadata = cJSON_AddObjectToObject(details, "Metadata");
+    char pulled[KIST_STR_TIME_MAX];
+    int rc = driver && metadata && cJSON_AddNullToObject(driver, "Data") ? 0 : kist_error_nomem(err);
+
+    rc = rc < 0 ? rc : kist_json_put_string(driver, "Name", "squashfs", err);
+    return rc < 0 ? rc : kist_json_put_string(metadata, "LastTagTime", kist_str_rfc3339(pulled, image->pulled), err);
 }
 
 static int load_config(struct kist_store *store, const struct kist_image *image, cJSON **config, struct kist_error *err)
@@ -269,6 +301,7 @@ int kist_image_details(struct kist_store *store, const struct kist_image_list *l
     if (rc == 0) {
         rc = kist_json_put_u64(made, "SharedSize", image->shared, err);
     }
+    rc = rc < 0 ? rc : put_driver(made, image, err);
     if (rc == 0) {
         rc = put_rootfs(made, image, err);
     }

@@ -16,6 +16,9 @@ char *kist_image_short_id(char dst[KIST_SHORT_ID_MAX], const struct kist_digest 
  */
 int kist_image_row(const struct kist_image *image, bool full, cJSON **row, struct kist_error *err) KIST_CHECKED;
 
+/* CreatedSince and CreatedAt of a row; created: seconds since 1970, 0 or less unknown. */
+int kist_image_times(cJSON *row, int64_t created, struct kist_error *err) KIST_CHECKED;
+
 /* What 'image inspect' prints of an image (Docker's Engine API, ImageInspect). cJSON_Delete it. */
 int kist_image_details(struct kist_store *store, const struct kist_image_list *list, const struct kist_image *image,
                        cJSON **details, struct kist_error *err) KIST_CHECKED;

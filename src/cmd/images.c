@@ -1,12 +1,14 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/columns.h"
 #include "cmd/filter.h"
 #include "cmd/image_view.h"
+#include "cmd/tree.h"
 
 struct options {
-    bool all, quiet, digests, json, no_trunc;
+    bool all, quiet, digests, json, no_trunc, tree;
     const char *format;
     struct kist_strv filters;
 };
@@ -90,26 +92,50 @@ static int add_rows(const struct wanted *w, struct kist_store *store, bool full,
     return KIST_MIN(rc, 0);
 }
 
+/* Those wanted. */
+static int print_tree(const struct wanted *w, struct kist_store *store, bool json, struct kist_error *err)
+{
+    KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
+    KIST_AUTO(free) const struct kist_image **images = NULL;
+    size_t n = 0;
+    int rc = kist_store_images(store, &list, err);
+
+    images = rc < 0 ? NULL : malloc((list.n + 1) * sizeof(struct kist_image *));
+    if (!images) {
+        return rc < 0 ? rc : kist_error_nomem(err);
+    }
+    for (size_t i = 0; rc >= 0 && i < list.n; i++) {
+        rc = is_named(w, &list.v[i]) ? kist_filters_image(&w->filters, store, &list, &list.v[i], err) : 0;
+        if (rc > 0) {
+            images[n++] = &list.v[i];
+        }
+    }
+    return rc < 0 ? rc : kist_tree_print(store, images, n, json, err);
+}
+
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
     const struct options *o = values;
     const struct kist_rows_options rows_options = {o->json, o->quiet, o->format, "ID"};
     KIST_AUTO(json) cJSON *rows = cJSON_CreateArray();
     struct kist_store *store;
-    struct wanted wanted;
-    int rc = wanted_parse(&wanted, o, count > 0 ? operands[0] : NULL, err);
+    struct wanted wanted = {.given = false};
+    int rc = o->tree && (o->quiet || o->format || o->digests)
+                 ? kist_error_set(err, KIST_E_USAGE, "--tree goes with --json and --filter alone")
+                 : wanted_parse(&wanted, o, count > 0 ? operands[0] : NULL, err);
 
     if (rc == 0 && !rows) {
         rc = kist_error_nomem(err);
     }
     if (rc == 0) {
         rc = kist_app_store(app, false, &store, err);
-        rc = rc == 0 ? add_rows(&wanted, store, o->no_trunc, rows, err)
+        rc = rc == 0 && o->tree ? print_tree(&wanted, store, o->json, err)
+             : rc == 0          ? add_rows(&wanted, store, o->no_trunc, rows, err)
              : rc == KIST_E_NOT_FOUND ? 0 /* no store yet: no images */
                                       : rc;
     }
     kist_strv_release(&wanted.texts);
-    if (rc < 0) {
+    if (rc < 0 || o->tree) {
         return rc;
     }
     return o->digests ? kist_rows_print(&rows_options, with_digests, KIST_COUNT(with_digests), rows, err)
@@ -124,6 +150,7 @@ static const struct kist_option options[] = {
     KIST_OPT("digests", 0, FLAG, struct options, digests, NULL, "Print digests too"),
     KIST_OPT("no-trunc", 0, FLAG, struct options, no_trunc, NULL, "Print whole image IDs"),
     KIST_OPT("json", 0, FLAG, struct options, json, NULL, "Print a JSON object a line"),
+    KIST_OPT("tree", 0, FLAG, struct options, tree, NULL, "Print the layers, and which images share them"),
     KIST_OPT("format", 0, TEXT, struct options, format, "TEMPLATE", "Print each image by a Go template"),
     {.name = NULL},
 };

@@ -1,38 +1,14 @@
 #!/usr/bin/env python3
 """Archives between kist and dockerd, podman, skopeo and umoci: the same image ID on both sides."""
 import os
-import socket
 import subprocess
 
 import images
 import kit
 from kit import check, equal, test
+from peers import Dockerd
 from shared import SHARED, busybox, check_round_trips, prepare, registry, small
 import oci
-
-
-class Dockerd(kit.Process):
-    """dockerd with a directory of its own; docker(...) is its client."""
-
-    patience = 90
-
-    def __init__(self, t):
-        kit.need_programs("dockerd", "docker")
-        self.socket = t.path("docker.sock")
-        super().__init__(["dockerd", "--iptables=false", "--bridge=none", "--storage-driver=vfs", "--data-root", t.path("docker"),
-                          "--exec-root", t.path("docker-exec"), "--pidfile", t.path("docker.pid"), "-H", "unix://" + self.socket],
-                         "dockerd", self.socket, t.path("dockerd.log"))
-        t.server(self)
-
-    def is_ready(self, address, port):
-        if self.child.poll() is not None:
-            with open(self.log, errors="replace") as f:
-                kit.skip(f"dockerd does not start here: {f.read()[-300:]}")
-        with socket.socket(socket.AF_UNIX) as s:
-            return s.connect_ex(port) == 0
-
-    def docker(self, *args):
-        return kit.command("docker", "-H", "unix://" + self.socket, *args, env=kit.ENVIRONMENT)
 
 
 class Podman:

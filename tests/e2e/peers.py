@@ -217,3 +217,27 @@ def copy(source, sink):
     except OSError:
         pass
     end(source, sink)
+
+
+class Dockerd(kit.Process):
+    """dockerd with a directory of its own; docker(...) is its client."""
+
+    patience = 90
+
+    def __init__(self, t):
+        kit.need_programs("dockerd", "docker")
+        self.socket = t.path("docker.sock")
+        super().__init__(["dockerd", "--iptables=false", "--bridge=none", "--storage-driver=vfs", "--data-root", t.path("docker"),
+                          "--exec-root", t.path("docker-exec"), "--pidfile", t.path("docker.pid"), "-H", "unix://" + self.socket],
+                         "dockerd", self.socket, t.path("dockerd.log"))
+        t.server(self)
+
+    def is_ready(self, address, port):
+        if self.child.poll() is not None:
+            with open(self.log, errors="replace") as f:
+                kit.skip(f"dockerd does not start here: {f.read()[-300:]}")
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(port) == 0
+
+    def docker(self, *args):
+        return kit.command("docker", "-H", "unix://" + self.socket, *args, env=kit.ENVIRONMENT)
