@@ -152,7 +152,7 @@ static int process_replace(struct scan *s, const char *value, struct kist_buf *o
 
     s->p += all;
     rc = process_part(s, '/', true, &pattern, brace);
-    rc = rc == 0 ? process_part(s, '}', false, &with, brace) : rc;
+    rc = rc == 0 ? process_part(s, '}', true, &with, brace) : rc;
     if (rc < 0 || !s->e->lookup) {
         return rc;
     }
@@ -304,7 +304,7 @@ static int add_value(struct scan *s, struct kist_buf *out, struct kist_strv *wor
 
 /*
  * Text up to stop ('\0': its end), which is left there, into out. With words, out is the word at hand, and white space ends it.
- * keeps_escapes: what is a pattern has its escapes yet to be looked at.
+ * keeps_escapes: a pattern's are yet to be looked at, and what takes its place has none (as BuildKit has it).
  */
 static int process(struct scan *s, char stop, bool keeps_escapes, struct kist_buf *out, struct kist_strv *words)
 {

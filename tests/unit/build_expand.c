@@ -18,7 +18,7 @@ static const char *find(void *arg, const char *name)
 }
 
 static const char *const variables[] = {
-    "who=world", "empty=", "path=/usr/local/bin", "file=a.tar.gz", "two=one two", "aaa=aaaaaa", "U=stra\xc3\x9f\x65", "1=one", NULL,
+    "who=world", "empty=", "path=/usr/local/bin", "file=a.tar.gz", "two=one two", "aaa=aaaaaa", "U=stra\xc3\x9f\x65", "1=one", "pattern=a?", NULL,
 };
 
 static struct kist_expand expansion(void)
@@ -93,6 +93,8 @@ TEST(makes_one_word)
         {"${path//\\//-}", "-usr-local-bin"},
         {"${path/\\/usr\\/}", "/usr/local/bin"},
         {"${path/*l/X}", "X/bin"},
+        {"${path//\\//\\/}", "\\/usr\\/local\\/bin"},
+        {"${file#$pattern}", "tar.gz"},
         {"${path//?/x}", "xxxxxxxxxxxxxx"},
         {"${aaa//aa/b}", "bbb"},
         {"${aaa//aaaa/b}", "baa"},

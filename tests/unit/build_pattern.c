@@ -171,3 +171,81 @@ TEST(finds_the_shortest_and_the_longest_part)
         CHECK_INT(kist_pattern_part(&p, rows[i].text, strlen(rows[i].text), rows[i].backward, rows[i].longest), rows[i].part);
     }
 }
+
+/* What a path pattern means, tried out choice by choice. first: the pattern begins here. */
+static bool means(const char *p, const char *text, bool first)
+{
+    if (p[0] == '*' && p[1] == '*') {
+        const char *after = p + 2 + (p[2] == '/');
+        bool any = *after == '\0' || (first && p[2] != '/' && !strpbrk(after, "*?[\\"));
+
+        if (means(after, text, false)) {
+            return true;
+        }
+        for (; *text != '\0'; text++) {
+            if ((any || *text == '/') && means(after, text + 1, false)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    if (p[0] == '*') {
+        return means(p + 1, text, false) || (*text != '\0' && *text != '/' && means(p, text + 1, false));
+    }
+    if (p[0] == '\0' || *text == '\0') {
+        return p[0] == *text;
+    }
+    return (p[0] == '?' ? *text != '/' : p[0] == *text) && means(p + 1, text + 1, false);
+}
+
+/* Word number n over letters, of len characters. */
+static void spell(char *word, size_t len, unsigned long n, const char *letters)
+{
+    size_t count = strlen(letters);
+
+    for (size_t i = 0; i < len; i++, n /= count) {
+        word[i] = letters[n % count];
+    }
+    word[len] = '\0';
+}
+
+static unsigned long power(unsigned long base, size_t exponent)
+{
+    return exponent ? base * power(base, exponent - 1) : 1;
+}
+
+TEST(means_for_every_short_pattern_what_trying_gives)
+{
+    static const char in_pattern[] = "a*/?", in_text[] = "ab/";
+
+    for (size_t plen = 0; plen <= 5; plen++) {
+        for (unsigned long n = 0; n < power(4, plen); n++) {
+            KIST_AUTO(pattern) struct kist_pattern p = {.text = NULL};
+            struct kist_error err = {0};
+            char pattern[8], text[8], label[32];
+
+            spell(pattern, plen, n, in_pattern);
+            REQUIRE_OK(kist_pattern_compile(&p, KIST_PATTERN_PATH, pattern, &err), err);
+            for (size_t tlen = 0; tlen <= 4; tlen++) {
+                for (unsigned long m = 0; m < power(3, tlen); m++) {
+                    bool covers;
+
+                    spell(text, tlen, m, in_text);
+                    covers = means(pattern, text, true);
+                    (void)snprintf(label, sizeof(label), "%s on %s", pattern, text);
+                    TEST_CASE(label);
+                    CHECK_INT(kist_pattern_match(&p, text), covers);
+                    for (char *slash = text; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
+                        *slash = '\0';
+                        covers = covers || means(pattern, text, true);
+                    }
+                    CHECK_INT(kist_pattern_covers(&p, text), covers);
+                    if (means(pattern, text, true) && strchr(text, '/') && text[tlen - 1] != '/') {
+                        *strrchr(text, '/') = '\0';
+                        CHECK(kist_pattern_reaches(&p, text));
+                    }
+                }
+            }
+        }
+    }
+}
