@@ -259,6 +259,22 @@ int kist_store_layer_writer(struct kist_store_layer_tx *tx, const struct kist_la
     return rc < 0 ? rc : kist_layer_writer_new(out, tx->file, &limited, err);
 }
 
+int kist_store_layer_append(struct kist_store_layer_tx *tx, const void *data, size_t len, struct kist_error *err)
+{
+    struct kist_layer_options none = {.max_bytes = 0};
+    uint64_t size, max;
+    int rc = port_file_size(tx->file, &size, err);
+
+    if (rc == 0 && !tx->room) {
+        rc = limit(tx, &none, size + len, NULL, err);
+    }
+    max = kist_store_room_bytes(tx->room);
+    if (rc == 0 && size + len > max) {
+        rc = more_room(tx, size + len, &max, err);
+    }
+    return rc == 0 ? port_file_append(tx->file, data, len, err) : rc;
+}
+
 int kist_store_layer_writer_resume(struct kist_store_layer_tx *tx, const struct kist_layer_options *options,
                                    uint64_t expected, struct kist_store_room *from, const struct kist_digest *subject,
                                    struct kist_buf *state, size_t *own, struct kist_layer_writer **out,

@@ -94,7 +94,10 @@ int kist_store_layer_writer(struct kist_store_layer_tx *tx, const struct kist_la
                             struct kist_store_room *from, struct kist_layer_writer **out, struct kist_error *err)
     KIST_CHECKED;
 
-/* The same with kist_layer_writer_resume, of a tx of kist_store_layer_resume. */
+/* len bytes at the end of tx's file, under the same limit: something large that is no layer, and goes with tx. */
+int kist_store_layer_append(struct kist_store_layer_tx *tx, const void *data, size_t len, struct kist_error *err) KIST_CHECKED;
+
+/* kist_store_layer_writer with kist_layer_writer_resume, of a tx of kist_store_layer_resume. */
 int kist_store_layer_writer_resume(struct kist_store_layer_tx *tx, const struct kist_layer_options *options,
                                    uint64_t expected, struct kist_store_room *from, const struct kist_digest *subject,
                                    struct kist_buf *state, size_t *own, struct kist_layer_writer **out,
