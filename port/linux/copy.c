@@ -37,17 +37,22 @@ static int take_room(uint64_t bytes, uint64_t *left)
 
 static int copy_xattrs(int from, int to)
 {
-    KIST_AUTO(free) char *names = malloc(XATTR_MAX);
-    KIST_AUTO(free) char *value = malloc(XATTR_MAX);
-    ssize_t len;
+    KIST_AUTO(free) char *names = NULL;
+    KIST_AUTO(free) char *value = NULL;
+    ssize_t len = flistxattr(from, NULL, 0);
 
+    if (len <= 0) { /* as most have none, memory for them waits */
+        return len == 0 || errno == EOPNOTSUPP ? 0 : -1;
+    }
+    names = malloc(XATTR_MAX);
+    value = malloc(XATTR_MAX);
     if (!names || !value) {
         errno = ENOMEM;
         return -1;
     }
     len = flistxattr(from, names, XATTR_MAX);
     if (len < 0) {
-        return errno == EOPNOTSUPP ? 0 : -1;
+        return -1;
     }
     for (char *name = names; name < names + len; name += strlen(name) + 1) {
         ssize_t size =

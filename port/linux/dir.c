@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "entries.h"
 #include "file_private.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -162,30 +162,17 @@ int port_dir_sync(struct port_dir *dir, struct kist_error *err)
 int port_dir_list(struct port_dir *dir, int (*each)(void *arg, const char *name, struct kist_error *err),
                   void *arg, struct kist_error *err)
 {
-    int fd = openat(dir->fd, ".", OPEN_DIR), rc = 0;
-    struct dirent *entry;
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    KIST_AUTO(fd) int fd = openat(dir->fd, ".", OPEN_DIR);
+    struct port_entries entries = {.fd = fd};
+    unsigned char type;
+    const char *name;
+    int rc = 0, more = fd < 0 ? -1 : 1;
 
-    if (!stream) {
-        rc = port_error(err, errno, "list directory", dir->path, NULL);
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return rc;
+    while (rc == 0 && more > 0) {
+        more = port_entries_next(&entries, &name, &type);
+        rc = more > 0 ? each(arg, name, err) : 0;
     }
-    while (rc == 0) {
-        errno = 0;
-        entry = readdir(stream);
-        if (!entry) {
-            rc = errno ? port_error(err, errno, "list directory", dir->path, NULL) : 0;
-            break;
-        }
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            rc = each(arg, entry->d_name, err);
-        }
-    }
-    (void)closedir(stream);
-    return rc;
+    return more < 0 ? port_error(err, errno, "list directory", dir->path, NULL) : rc;
 }
 
 int port_dir_stat(struct port_dir *dir, const char *name, struct port_stat *st, struct kist_error *err)

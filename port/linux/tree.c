@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "file_private.h"
 
 struct place {
@@ -22,8 +23,9 @@ struct walk {
     int fd;       /* of the directory we are in */
     size_t depth; /* 0: the tree's top */
     struct place here;
-    struct place *up; /* the directories above, outermost first */
+    struct place *up; /* the directories above, outermost first: near, until there are more */
     size_t size;
+    struct place near[16];
     bool root; /* we are root: modes do not stop us */
 };
 
@@ -53,13 +55,16 @@ static int walk_into(struct walk *w, const char *name)
         return -1;
     }
     if (w->depth == w->size) {
-        size_t size = w->size ? w->size * 2 : 32;
-        struct place *up = realloc(w->up, size * sizeof(*up));
+        size_t size = w->size * 2;
+        struct place *up = realloc(w->up == w->near ? NULL : w->up, size * sizeof(*up));
 
         if (!up) {
             (void)close(fd);
             errno = ENOMEM;
             return -1;
+        }
+        if (w->up == w->near) {
+            memcpy(up, w->near, sizeof(w->near));
         }
         w->up = up;
         w->size = size;
@@ -120,39 +125,20 @@ static int remove_entry(int fd, const char *name, unsigned char type)
     return errno == ENOTEMPTY || errno == EEXIST ? 1 : -1;
 }
 
-/* Empties the directory we are in. 0: it is empty; 1: went down into a directory of it; -1 with errno. */
+/* Empties the directory we came into just now. 0: it is empty; 1: went down into a directory of it; -1 with errno. */
 static int sweep(struct walk *w)
 {
-    int fd = openat(w->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0, saved;
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
+    struct port_entries entries = {.fd = w->fd};
+    unsigned char type;
+    const char *name;
+    int rc;
 
-    if (!stream) {
-        saved = errno;
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        errno = saved;
-        return -1;
-    }
-    while (rc == 0) {
-        errno = 0;
-        entry = readdir(stream);
-        if (!entry) {
-            rc = errno ? -1 : 0;
-            break;
-        }
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
-            continue;
-        }
-        rc = remove_entry(w->fd, entry->d_name, entry->d_type);
-        if (rc > 0) {
-            rc = walk_into(w, entry->d_name) < 0 ? -1 : 1;
+    while ((rc = port_entries_next(&entries, &name, &type)) > 0) {
+        rc = remove_entry(w->fd, name, type);
+        if (rc != 0) {
+            return rc < 0 || walk_into(w, name) < 0 ? -1 : 1;
         }
     }
-    saved = errno;
-    (void)closedir(stream);
-    errno = saved;
     return rc;
 }
 
@@ -176,9 +162,10 @@ static int remove_below(struct walk *w, const char *name)
 
 int port_dir_remove_tree(struct port_dir *dir, const char *name, struct kist_error *err)
 {
-    struct walk w = {.root = geteuid() == 0};
+    struct walk w = {.size = KIST_COUNT(w.near), .root = geteuid() == 0};
     int rc = -1;
 
+    w.up = w.near;
     w.fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (port_name_ok(name) && w.fd >= 0 && place_of(w.fd, &w.here) == 0) {
         rc = remove_entry(w.fd, name, DT_UNKNOWN);
@@ -195,6 +182,8 @@ int port_dir_remove_tree(struct port_dir *dir, const char *name, struct kist_err
     if (w.fd >= 0) {
         (void)close(w.fd);
     }
-    free(w.up);
+    if (w.up != w.near) {
+        free(w.up);
+    }
     return rc;
 }
