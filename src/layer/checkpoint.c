@@ -418,13 +418,12 @@ static int replay(struct kist_layer_writer *w, struct port_file *file, const str
 {
     struct replay r = {.w = w,
                        .file = file,
+                       .unpack = calloc(1, kist_unpack_size()),
                        .chunk = malloc(KIST_LAYER_CHUNK_SIZE),
                        .packed = malloc(KIST_LAYER_CHUNK_SIZE)};
-    int rc = r.chunk && r.packed ? 0 : kist_error_nomem(err);
+    int rc = r.unpack && r.chunk && r.packed ? kist_unpack_init(r.unpack, w->super.compressor, err)
+                                             : kist_error_nomem(err);
 
-    if (rc == 0) {
-        rc = kist_unpack_new(&r.unpack, w->super.compressor, err);
-    }
     if (rc == 0) {
         rc = unpack_state(f, r.unpack, state, err);
     }
@@ -432,7 +431,10 @@ static int replay(struct kist_layer_writer *w, struct port_file *file, const str
         kist_blocks_replay(w->blocks, f->log.data, f->log.len);
         rc = feed_all(&r, f, state, own, err);
     }
-    kist_unpack_free(r.unpack);
+    if (r.unpack) {
+        kist_unpack_release(r.unpack);
+    }
+    free(r.unpack);
     free(r.chunk);
     free(r.packed);
     return rc;

@@ -22,16 +22,19 @@
 
 struct kist_unpack;
 
+/* Bytes of one, which its owner gives, zeroed, at a multiple of 8. */
+size_t kist_unpack_size(void);
 /* id: enum kist_squashfs_compressor; KIST_E_UNSUPPORTED for one that this kist does not read. */
-int kist_unpack_new(struct kist_unpack **out, unsigned id, struct kist_error *err) KIST_CHECKED;
-void kist_unpack_free(struct kist_unpack *u);
+int kist_unpack_init(struct kist_unpack *u, unsigned id, struct kist_error *err) KIST_CHECKED;
+/* Also of one that is still zero. */
+void kist_unpack_release(struct kist_unpack *u);
 /* One whole compressed unit into dst; false when it is not one, or would be more than size bytes. */
 bool kist_unpack_run(struct kist_unpack *u, const void *src, size_t len, void *dst, size_t size,
                      size_t *got) KIST_CHECKED;
 
 /* ---- the open layer (reader.c) ---- */
 
-/* One unpacked metadata block. 16 of them hold a path of directories with their inodes, owners and xattrs. */
+/* An unpacked metadata block. 16 of them hold a path of directories with their inodes, owners and xattrs. */
 #define KIST_READ_META_SLOTS 16
 
 struct kist_read_meta {
@@ -39,7 +42,6 @@ struct kist_read_meta {
     uint64_t next; /* where the block after it lies */
     uint64_t used; /* the tick of its last use */
     size_t len;
-    unsigned char data[KIST_SQUASHFS_META_SIZE];
 };
 
 /* One unpacked data or fragment block. */
@@ -52,16 +54,18 @@ struct kist_read_block {
 enum kist_read_kind { KIST_READ_DATA, KIST_READ_FRAGMENT, KIST_READ_KINDS };
 
 struct kist_layer {
-    struct port_file *file;
+    _Alignas(8) struct port_file *file;
     struct kist_layer_info info;
     struct kist_layer_trailer trailer;
     struct kist_squashfs_super super;
     uint64_t directory_end; /* the directory table lies before it */
     uint64_t xattr_start;   /* of the keys and values */
     uint32_t xattr_sets;
-    struct kist_unpack *unpack;
+    struct kist_unpack *unpack; /* behind it, in the same memory */
     uint64_t tick;
     struct kist_read_meta meta[KIST_READ_META_SLOTS];
+    /* their blocks, apart from them: looking for one touches no page of the others */
+    unsigned char meta_data[KIST_READ_META_SLOTS][KIST_SQUASHFS_META_SIZE];
     struct kist_read_block blocks[KIST_READ_KINDS];
     unsigned char packed[KIST_LAYER_BLOCK_SIZE]; /* what is about to be unpacked */
 };
@@ -168,7 +172,7 @@ int kist_read_dir_inode(struct kist_layer *l, const struct kist_read_name *name,
 
 /* ---- entries (read_entry.c) ---- */
 
-/* One entry as callers see it, with the memory it points to; too large for a stack. */
+/* One entry as callers see it, with the memory it points to. */
 struct kist_read_entry {
     struct kist_layer_entry entry;
     struct kist_read_xattrs xattrs;
@@ -198,6 +202,7 @@ struct kist_read_stream {
     uint32_t chunks; /* of the stream */
     uint32_t chunk;  /* the one in data, counted from 1; 0: none yet */
     size_t pos, len; /* in it */
+    size_t room;     /* bytes at data */
     unsigned char *data;
 };
 
@@ -207,8 +212,7 @@ struct kist_read_place {
     size_t pos;
 };
 
-int kist_read_stream_open(struct kist_layer *l, struct kist_read_stream *s, enum kist_layer_stream id,
-                          struct kist_error *err) KIST_CHECKED;
+void kist_read_stream_open(struct kist_layer *l, struct kist_read_stream *s, enum kist_layer_stream id);
 void kist_read_stream_close(struct kist_read_stream *s);
 /* At least 1 and at most max bytes that lie together, valid until the next call. KIST_E_CORRUPT at the end.
  */
@@ -228,8 +232,7 @@ struct kist_read_implied {
     char path[KIST_MAX_PATH + 1];
 };
 
-int kist_read_implied_open(struct kist_layer *l, struct kist_read_implied *i,
-                           struct kist_error *err) KIST_CHECKED;
+void kist_read_implied_open(struct kist_layer *l, struct kist_read_implied *i);
 void kist_read_implied_close(struct kist_read_implied *i);
 /* 1 and the next one in i->path, or 0 at the end. */
 int kist_read_implied_next(struct kist_read_implied *i, struct kist_error *err) KIST_CHECKED;

@@ -1,6 +1,5 @@
 #include "layer/read.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static int not_found(const char *path, struct kist_error *err)
@@ -54,17 +53,14 @@ int kist_read_path(struct kist_layer *l, const char *path, struct kist_read_inod
 
 int kist_read_is_implied(struct kist_layer *l, const char *path, bool *implied, struct kist_error *err)
 {
-    struct kist_read_implied *i = malloc(sizeof(*i));
-    int result;
+    struct kist_read_implied i;
+    int result = 0;
 
     *implied = false;
-    if (!i)
-        return kist_error_nomem(err);
-    result = kist_read_implied_open(l, i, err);
-    while (result >= 0 && !*implied && (result = kist_read_implied_next(i, err)) > 0)
-        *implied = strcmp(i->path, path) == 0;
-    kist_read_implied_close(i);
-    free(i);
+    kist_read_implied_open(l, &i);
+    while (!*implied && (result = kist_read_implied_next(&i, err)) > 0)
+        *implied = strcmp(i.path, path) == 0;
+    kist_read_implied_close(&i);
     return result;
 }
 
@@ -73,22 +69,18 @@ int kist_layer_find(struct kist_layer *l, const char *path,
                     void *arg, struct kist_error *err)
 {
     struct kist_read_inode inode;
-    struct kist_read_entry *e;
+    struct kist_read_entry e;
     int result = kist_read_path(l, path, &inode, err);
 
     if (result < 0)
         return result;
-    e = malloc(sizeof(*e));
-    if (!e)
-        return kist_error_nomem(err);
-    kist_read_entry_init(e);
-    result = kist_read_entry_fill(l, e, &inode, err);
-    e->entry.path = path;
-    if (result >= 0 && e->entry.type == KIST_LAYER_DIRECTORY)
-        result = kist_read_is_implied(l, path, &e->entry.implied, err);
+    kist_read_entry_init(&e);
+    result = kist_read_entry_fill(l, &e, &inode, err);
+    e.entry.path = path;
+    if (result >= 0 && e.entry.type == KIST_LAYER_DIRECTORY)
+        result = kist_read_is_implied(l, path, &e.entry.implied, err);
     if (result >= 0)
-        result = each(arg, &e->entry, err);
-    kist_read_entry_release(e);
-    free(e);
+        result = each(arg, &e.entry, err);
+    kist_read_entry_release(&e);
     return result;
 }

@@ -4,11 +4,11 @@
 
 #include "base/path.h"
 
-int kist_read_implied_open(struct kist_layer *l, struct kist_read_implied *i, struct kist_error *err)
+void kist_read_implied_open(struct kist_layer *l, struct kist_read_implied *i)
 {
     i->left = l->trailer.implied;
     i->path[0] = '\0';
-    return kist_read_stream_open(l, &i->stream, KIST_LAYER_IMPLIED, err);
+    kist_read_stream_open(l, &i->stream, KIST_LAYER_IMPLIED);
 }
 
 void kist_read_implied_close(struct kist_read_implied *i)
@@ -55,9 +55,10 @@ int kist_layer_implied(struct kist_layer *l, int (*each)(void *arg, const char *
                        void *arg, struct kist_error *err)
 {
     struct kist_read_implied i;
-    int result = kist_read_implied_open(l, &i, err);
+    int result;
 
-    while (result >= 0 && (result = kist_read_implied_next(&i, err)) > 0) {
+    kist_read_implied_open(l, &i);
+    while ((result = kist_read_implied_next(&i, err)) > 0) {
         result = each(arg, i.path, err);
         if (result != 0)
             break;

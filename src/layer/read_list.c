@@ -119,9 +119,8 @@ static int walk_begin(struct walk *w, struct kist_error *err)
     w->seen = calloc((size_t)w->layer->super.inodes / 8 + 1, 1);
     if (!w->seen)
         return kist_error_nomem(err);
-    result = kist_read_implied_open(w->layer, &w->implied, err);
-    if (result >= 0)
-        result = kist_read_implied_next(&w->implied, err);
+    kist_read_implied_open(w->layer, &w->implied);
+    result = kist_read_implied_next(&w->implied, err);
     if (result < 0)
         return result;
     w->more_implied = result > 0;

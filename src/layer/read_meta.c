@@ -28,7 +28,7 @@ struct kist_read_cursor kist_read_cursor(uint64_t start, uint64_t end, uint64_t 
 static int slot_fill(struct kist_layer *l, struct kist_read_meta *slot, const struct kist_read_cursor *at,
                      struct kist_error *err)
 {
-    unsigned char raw[2 + KIST_SQUASHFS_META_SIZE];
+    unsigned char raw[2 + KIST_SQUASHFS_META_SIZE], *data = l->meta_data[slot - l->meta];
     size_t have, len;
     unsigned word;
     int result;
@@ -46,9 +46,9 @@ static int slot_fill(struct kist_layer *l, struct kist_read_meta *slot, const st
         return KIST_READ_DAMAGED(err, "%s: block at byte %" PRIu64 " has a size of %zu", at->what, at->block,
                                  len);
     if (word & KIST_SQUASHFS_META_RAW) {
-        memcpy(slot->data, raw + 2, len);
+        memcpy(data, raw + 2, len);
         slot->len = len;
-    } else if (!kist_unpack_run(l->unpack, raw + 2, len, slot->data, sizeof(slot->data), &slot->len)) {
+    } else if (!kist_unpack_run(l->unpack, raw + 2, len, data, KIST_SQUASHFS_META_SIZE, &slot->len)) {
         return KIST_READ_DAMAGED(err, "%s: block at byte %" PRIu64 " does not unpack", at->what, at->block);
     }
     if (slot->len == 0)
@@ -101,7 +101,7 @@ int kist_read_meta(struct kist_layer *l, struct kist_read_cursor *at, void *dst,
                                      at->offset);
         n = KIST_MIN(len, slot->len - at->offset);
         if (to) {
-            memcpy(to, slot->data + at->offset, n);
+            memcpy(to, l->meta_data[slot - l->meta] + at->offset, n);
             to += n;
         }
         len -= n;

@@ -2,14 +2,9 @@
 
 #include <stdlib.h>
 
-int kist_read_stream_open(struct kist_layer *l, struct kist_read_stream *s, enum kist_layer_stream id,
-                          struct kist_error *err)
+void kist_read_stream_open(struct kist_layer *l, struct kist_read_stream *s, enum kist_layer_stream id)
 {
     *s = (struct kist_read_stream){.layer = l, .id = id, .chunks = l->trailer.chunks[id]};
-    if (s->chunks == 0)
-        return 0;
-    s->data = malloc(KIST_LAYER_CHUNK_SIZE);
-    return s->data ? 0 : kist_error_nomem(err);
 }
 
 void kist_read_stream_close(struct kist_read_stream *s)
@@ -28,6 +23,18 @@ static const char *stream_name(const struct kist_read_stream *s)
     };
 
     return names[s->id];
+}
+
+/* As many bytes as the largest chunk so far: most lists are short. */
+static int make_room(struct kist_read_stream *s, size_t want, struct kist_error *err)
+{
+    unsigned char *data = s->room < want ? realloc(s->data, want) : s->data;
+
+    if (!data)
+        return kist_error_nomem(err);
+    s->data = data;
+    s->room = KIST_MAX(s->room, want);
+    return 0;
 }
 
 /* Makes chunk number (from 1) the current one. */
@@ -56,11 +63,13 @@ static int chunk_load(struct kist_read_stream *s, uint32_t number, struct kist_e
     if (at < KIST_SQUASHFS_SUPER_SIZE || at > end || len > end - at)
         return KIST_READ_DAMAGED(err, "chunk %" PRIu32 " of the %s would lie at byte %" PRIu64, number,
                                  stream_name(s), at);
-    result = kist_read_at(l, at, as_is ? s->data : l->packed, len, stream_name(s), err);
+    result = make_room(s, want, err);
+    if (result >= 0)
+        result = kist_read_at(l, at, as_is ? s->data : l->packed, len, stream_name(s), err);
     if (result < 0)
         return result;
     s->len = len;
-    if (!as_is && (!kist_unpack_run(l->unpack, l->packed, len, s->data, KIST_LAYER_CHUNK_SIZE, &s->len) ||
+    if (!as_is && (!kist_unpack_run(l->unpack, l->packed, len, s->data, want, &s->len) ||
                    s->len != want))
         return KIST_READ_DAMAGED(err, "chunk %" PRIu32 " of the %s does not unpack", number, stream_name(s));
     s->chunk = number;

@@ -163,10 +163,10 @@ static int step(struct cook *c, struct kist_error *err)
 int kist_layer_tar(struct kist_layer *l, struct kist_sink *sink, struct kist_error *err)
 {
     struct cook c = {.layer = l, .sink = sink, .runs_left = l->trailer.runs, .left = l->info.tar_bytes};
-    int result = kist_read_stream_open(l, &c.ops, KIST_LAYER_OPS, err);
+    int result = 0;
 
-    if (result >= 0)
-        result = kist_read_stream_open(l, &c.runs, KIST_LAYER_RUNS, err);
+    kist_read_stream_open(l, &c.ops, KIST_LAYER_OPS);
+    kist_read_stream_open(l, &c.runs, KIST_LAYER_RUNS);
     while (result >= 0 && !c.done)
         result = step(&c, err);
     kist_read_stream_close(&c.runs);

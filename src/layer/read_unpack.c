@@ -1,49 +1,42 @@
 #include "layer/read.h"
 
-#include <stdlib.h>
 #include <zlib.h>
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_initStaticDCtx */
 #include <zstd.h>
 
 struct kist_unpack {
-    ZSTD_DCtx *zstd; /* NULL: gzip */
+    bool is_zlib, is_zstd;
     z_stream zlib;
+    ZSTD_DCtx *zstd; /* in room, from the first use on: many layers are opened of which nothing is unpacked */
+    _Alignas(8) unsigned char room[];
 };
 
-int kist_unpack_new(struct kist_unpack **out, unsigned id, struct kist_error *err)
+size_t kist_unpack_size(void)
 {
-    struct kist_unpack *u;
+    return sizeof(struct kist_unpack) + ZSTD_estimateDCtxSize();
+}
 
-    *out = NULL;
+int kist_unpack_init(struct kist_unpack *u, unsigned id, struct kist_error *err)
+{
     if (id != KIST_SQUASHFS_ZSTD && id != KIST_SQUASHFS_GZIP)
         return kist_error_set(err, KIST_E_UNSUPPORTED, "layer file: no reader for squashfs compressor %u",
                               id);
-    u = calloc(1, sizeof(*u));
-    if (!u)
-        return kist_error_nomem(err);
-    if (id == KIST_SQUASHFS_ZSTD)
-        u->zstd = ZSTD_createDCtx();
-    if (id == KIST_SQUASHFS_ZSTD ? !u->zstd : inflateInit(&u->zlib) != Z_OK) {
-        free(u);
-        return kist_error_nomem(err);
-    }
-    *out = u;
-    return 0;
+    u->is_zstd = id == KIST_SQUASHFS_ZSTD;
+    u->is_zlib = !u->is_zstd && inflateInit(&u->zlib) == Z_OK;
+    return u->is_zstd || u->is_zlib ? 0 : kist_error_nomem(err);
 }
 
-void kist_unpack_free(struct kist_unpack *u)
+void kist_unpack_release(struct kist_unpack *u)
 {
-    if (!u)
-        return;
-    if (u->zstd)
-        ZSTD_freeDCtx(u->zstd);
-    else
+    if (u->is_zlib)
         inflateEnd(&u->zlib);
-    free(u);
 }
 
 bool kist_unpack_run(struct kist_unpack *u, const void *src, size_t len, void *dst, size_t size, size_t *got)
 {
-    if (u->zstd) {
+    if (u->is_zstd) {
+        if (!u->zstd)
+            u->zstd = ZSTD_initStaticDCtx(u->room, ZSTD_estimateDCtxSize());
         *got = ZSTD_decompressDCtx(u->zstd, dst, size, src, len);
         return !ZSTD_isError(*got);
     }

@@ -115,7 +115,7 @@ static void fill_info(struct kist_layer *l)
 
 int kist_layer_open(struct kist_layer **out, struct port_file *file, struct kist_error *err)
 {
-    struct kist_layer *l = calloc(1, sizeof(*l));
+    struct kist_layer *l = calloc(1, sizeof(*l) + kist_unpack_size());
     int result;
 
     *out = NULL;
@@ -124,10 +124,11 @@ int kist_layer_open(struct kist_layer **out, struct port_file *file, struct kist
         return kist_error_nomem(err);
     }
     l->file = file;
+    l->unpack = (struct kist_unpack *)(l + 1);
     if ((result = port_file_size(file, &l->info.file_bytes, err)) < 0 ||
         (result = read_trailer(l, err)) < 0 || (result = check_tail(l, err)) < 0 ||
         (result = read_super(l, err)) < 0 || (result = read_xattr_header(l, err)) < 0 ||
-        (result = kist_unpack_new(&l->unpack, l->super.compressor, err)) < 0) {
+        (result = kist_unpack_init(l->unpack, l->super.compressor, err)) < 0) {
         kist_layer_close(l);
         return result;
     }
@@ -140,7 +141,7 @@ void kist_layer_close(struct kist_layer *l)
 {
     if (!l)
         return;
-    kist_unpack_free(l->unpack);
+    kist_unpack_release(l->unpack);
     port_file_discard(l->file);
     free(l);
 }

@@ -134,12 +134,10 @@ static int is_implied(struct walk *w, size_t layer, bool *implied, struct kist_e
 
     if (!i) {
         w->implied[layer] = i = calloc(1, sizeof(*i));
-        rc = i ? kist_read_implied_open(w->view->layers[layer], &i->list, err) : kist_error_nomem(err);
-        if (rc < 0) {
-            free(i);
-            w->implied[layer] = NULL;
-            return rc;
+        if (!i) {
+            return kist_error_nomem(err);
         }
+        kist_read_implied_open(w->view->layers[layer], &i->list);
         rc = kist_read_implied_next(&i->list, err);
         i->more = rc > 0;
     }
