@@ -1,6 +1,7 @@
 #include "codec/json.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/secret.h"
 
 #define EXACT_MAX ((uint64_t)1 << 53) /* up to here a double holds every whole number */
+#define PRINT_ROOM 1024 /* most texts are smaller */
 #define PRINTED_MAX                                                                                          \
     UINT64_C(1000000000000000) /* from here on cJSON prints with an exponent, cut to 15 digits */
 
@@ -249,13 +251,23 @@ int kist_json_append(cJSON *array, cJSON *value, struct kist_error *err)
 
 int kist_json_print(const cJSON *value, bool pretty, struct kist_buf *out, struct kist_error *err)
 {
-    char *text = pretty ? cJSON_Print(value) : cJSON_PrintUnformatted(value);
-    int rc;
+    /* into the buffer itself, in few and wide steps: cJSON's own would grow by doubling, and be copied */
+    for (size_t room = PRINT_ROOM;; room *= 16) {
+        const size_t left = KIST_MIN(out->max - out->len, (size_t)INT_MAX - 1);
+        int rc;
 
-    if (!text) {
-        return kist_error_nomem(err);
+        room = KIST_MIN(room, left);
+        rc = kist_buf_reserve(out, room, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (cJSON_PrintPreallocated((cJSON *)(uintptr_t)value, out->data + out->len, (int)room + 1, pretty)) {
+            out->len += strlen(out->data + out->len);
+            return 0;
+        }
+        out->data[out->len] = '\0';
+        if (room == left) {
+            return kist_error_set(err, KIST_E_FAIL, "more than %zu bytes", out->max);
+        }
     }
-    rc = kist_buf_puts(out, text, err);
-    cJSON_free(text);
-    return rc;
 }
