@@ -33,10 +33,11 @@ struct range {
 
 struct assembly {
     const struct kist_seccomp_filter *filter;
-    const struct kist_seccomp_arch *arch;
+    const struct kist_seccomp_arch *arch; /* this one now; what it needs of memory serves the next */
     struct kist_seccomp_code *code;
+    struct kist_seccomp_rules rules;
     struct range *ranges;
-    size_t range_count;
+    size_t range_count, range_room;
 };
 
 /* One word of the argument: equal, or above, or below; then yes, or no, or what decides further. */
@@ -149,16 +150,24 @@ static uint32_t action_of_unknown(const struct kist_seccomp_filter *f, const str
                                                                        : KIST_SECCOMP_ERRNO | ENOSYS_NUMBER;
 }
 
-static int make_ranges(struct assembly *a, const struct kist_seccomp_rules *rules, struct kist_error *err)
+static int make_ranges(struct assembly *a, struct kist_error *err)
 {
+    const struct kist_seccomp_rules *rules = &a->rules;
     uint32_t base = a->arch->x32 ? KIST_SECCOMP_X32_BIT : 0, unknown = action_of_unknown(a->filter, rules);
     uint32_t first_unknown = rules->any ? KIST_MAX(rules->highest, base) + 1 : base;
+    size_t most = 2 * rules->n + 3;
     bool known = rules->any;
 
-    a->ranges = calloc(2 * rules->n + 3, sizeof(*a->ranges));
-    if (!a->ranges) {
-        return kist_error_nomem(err);
+    if (a->range_room < most) {
+        struct range *ranges = realloc(a->ranges, most * sizeof(*ranges));
+
+        if (!ranges) {
+            return kist_error_nomem(err);
+        }
+        a->ranges = ranges;
+        a->range_room = most;
     }
+    a->range_count = 0;
     add_range(a, (struct range){.start = base, .action = a->filter->default_action});
     for (size_t i = 0, next; i < rules->n; i = next) {
         uint32_t number = rules->v[i].number;
@@ -180,29 +189,23 @@ static int make_ranges(struct assembly *a, const struct kist_seccomp_rules *rule
 }
 
 /* The search over one architecture's calls, the number loaded. */
-static int put_arch(struct kist_seccomp_code *code, const struct kist_seccomp_filter *filter,
-                    const struct kist_seccomp_arch *arch, size_t *label, struct kist_error *err)
+static int put_arch(struct assembly *a, const struct kist_seccomp_arch *arch, size_t *label, struct kist_error *err)
 {
-    struct assembly a = {.filter = filter, .arch = arch, .code = code};
-    struct kist_seccomp_rules rules;
-    int rc = kist_seccomp_filter_rules(&rules, filter, arch, err);
+    int rc = kist_seccomp_filter_rules(&a->rules, a->filter, arch, err);
 
+    a->arch = arch;
+    rc = rc < 0 ? rc : make_ranges(a, err);
     if (rc == 0) {
-        rc = make_ranges(&a, &rules, err);
+        *label = put_search(a, 0, a->range_count);
     }
-    if (rc == 0) {
-        *label = put_search(&a, 0, a.range_count);
-    }
-    free(a.ranges);
-    free(rules.v);
     return rc;
 }
 
 /* Which architecture's call it is; those the filter does not name kill, because their numbers mean something
  * else. */
-static int put_all(struct kist_seccomp_code *code, const struct kist_seccomp_filter *filter,
-                   const struct kist_seccomp_machine *machine, struct kist_error *err)
+static int put_all(struct assembly *a, const struct kist_seccomp_machine *machine, struct kist_error *err)
 {
+    struct kist_seccomp_code *code = a->code;
     size_t kill = kist_seccomp_code_return(code, KIST_SECCOMP_KILL_THREAD), next = kill;
 
     for (size_t i = machine->count; i-- > 0;) {
@@ -211,14 +214,14 @@ static int put_all(struct kist_seccomp_code *code, const struct kist_seccomp_fil
         bool has_x32 = i + 1 < machine->count && machine->archs[i + 1]->x32;
         int rc = 0;
 
-        if (arch->x32 || !filter->archs[i]) {
+        if (arch->x32 || !a->filter->archs[i]) {
             continue; /* x32 is part of its neighbour */
         }
-        if (has_x32 && filter->archs[i + 1]) {
-            rc = put_arch(code, filter, machine->archs[i + 1], &x32, err);
+        if (has_x32 && a->filter->archs[i + 1]) {
+            rc = put_arch(a, machine->archs[i + 1], &x32, err);
         }
         if (rc == 0) {
-            rc = put_arch(code, filter, arch, &label, err);
+            rc = put_arch(a, arch, &label, err);
         }
         if (rc < 0) {
             return rc;
@@ -240,6 +243,7 @@ int kist_seccomp_assemble_for(struct kist_seccomp_program *program, const cJSON 
 {
     struct kist_seccomp_code code = {0};
     struct kist_seccomp_filter filter;
+    struct assembly a = {.filter = &filter, .code = &code};
     int rc;
 
     *program = (struct kist_seccomp_program){0};
@@ -249,8 +253,10 @@ int kist_seccomp_assemble_for(struct kist_seccomp_program *program, const cJSON 
     }
     rc = kist_seccomp_filter_parse(&filter, seccomp, machine, err);
     if (rc == 0) {
-        rc = put_all(&code, &filter, machine, err);
+        rc = put_all(&a, machine, err);
     }
+    free(a.rules.v);
+    free(a.ranges);
     if (rc == 0 && code.failed) {
         rc = code.n < PORT_SECCOMP_INSNS_MAX
                  ? kist_error_nomem(err)

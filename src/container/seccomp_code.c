@@ -12,7 +12,7 @@ enum { LOAD = 0x20, GO = 0x05, AND = 0x54, RETURN = 0x06 };
 static size_t add(struct kist_seccomp_code *c, struct port_seccomp_insn insn)
 {
     if (c->n == c->size && !c->failed) {
-        size_t size = c->size ? 2 * c->size : 256;
+        size_t size = c->size ? 2 * c->size : 1024; /* the default profile's is this long */
         struct port_seccomp_insn *v = c->n < PORT_SECCOMP_INSNS_MAX ? realloc(c->v, size * sizeof(*v)) : NULL;
 
         if (v) {

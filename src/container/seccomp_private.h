@@ -114,6 +114,7 @@ struct kist_seccomp_rules {
 /* An element of the object's `syscalls`. */
 struct kist_seccomp_entry {
     const cJSON *names;
+    size_t row_count; /* of the names, among the filter's rows */
     uint32_t action;
     struct kist_seccomp_condition conditions[6];
     size_t condition_count;
@@ -126,13 +127,14 @@ struct kist_seccomp_filter {
     bool archs[4];  /* of the machine: which are filtered; the others' calls kill the thread */
     struct kist_seccomp_entry *entries;
     size_t entry_count;
+    int16_t *rows; /* of all entries' names, in their order; -1: no call is called so */
 };
 
 int kist_seccomp_filter_parse(struct kist_seccomp_filter *f, const cJSON *seccomp,
                               const struct kist_seccomp_machine *machine,
                               struct kist_error *err) KIST_CHECKED;
 void kist_seccomp_filter_release(struct kist_seccomp_filter *f);
-/* The rules of one architecture; free() what is in rules->v. They point into f. */
+/* The rules of one architecture, in place of another's; free() what is in rules->v at last. They point into f. */
 int kist_seccomp_filter_rules(struct kist_seccomp_rules *rules, const struct kist_seccomp_filter *f,
                               const struct kist_seccomp_arch *arch, struct kist_error *err) KIST_CHECKED;
 

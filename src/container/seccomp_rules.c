@@ -142,6 +142,7 @@ static int parse_entry(struct kist_seccomp_entry *e, const cJSON *object, struct
         if (!cJSON_IsString(name)) {
             return kist_error_set(err, KIST_E_CORRUPT, "seccomp: a system call's name is not a string");
         }
+        e->row_count++;
     }
     rc = parse_action(&e->action, object, "action", "errnoRet", err);
     return rc < 0 ? rc : parse_conditions(e, object, err);
@@ -167,6 +168,31 @@ static int parse_entries(struct kist_seccomp_filter *f, const cJSON *seccomp, st
             return rc;
         }
         f->entry_count++;
+    }
+    return 0;
+}
+
+/* Once for all architectures. */
+static int find_rows(struct kist_seccomp_filter *f, struct kist_error *err)
+{
+    struct kist_syscalls calls;
+    const cJSON *name;
+    size_t n = 0;
+
+    for (size_t i = 0; i < f->entry_count; i++) {
+        n += f->entries[i].row_count;
+    }
+    f->rows = calloc(n + 1, sizeof(*f->rows));
+    if (!f->rows) {
+        return kist_error_nomem(err);
+    }
+    kist_syscalls_init(&calls);
+    n = 0;
+    for (size_t i = 0; i < f->entry_count; i++) {
+        cJSON_ArrayForEach(name, f->entries[i].names)
+        {
+            f->rows[n++] = (int16_t)kist_syscalls_find(&calls, name->valuestring);
+        }
     }
     return 0;
 }
@@ -238,12 +264,14 @@ int kist_seccomp_filter_parse(struct kist_seccomp_filter *f, const cJSON *seccom
     if (rc == 0) {
         rc = parse_flags(f, seccomp, err);
     }
-    return rc == 0 ? parse_entries(f, seccomp, err) : rc;
+    rc = rc < 0 ? rc : parse_entries(f, seccomp, err);
+    return rc < 0 ? rc : find_rows(f, err);
 }
 
 void kist_seccomp_filter_release(struct kist_seccomp_filter *f)
 {
     free(f->entries);
+    free(f->rows);
     *f = (struct kist_seccomp_filter){0};
 }
 
@@ -303,15 +331,13 @@ static int add_detour(struct kist_seccomp_rules *rules, const struct kist_seccom
 
 /* runc passes over rules that say what is done anyway; so do we, or they would hide others. */
 static int add_entry(struct kist_seccomp_rules *rules, const struct kist_seccomp_filter *f,
-                     const struct kist_seccomp_entry *e, const struct kist_seccomp_arch *arch,
-                     const struct kist_syscalls *calls, struct kist_error *err)
+                     const struct kist_seccomp_entry *e, const int16_t *rows,
+                     const struct kist_seccomp_arch *arch, struct kist_error *err)
 {
-    const cJSON *name;
     int rc = 0;
 
-    cJSON_ArrayForEach(name, e->names)
-    {
-        int row = kist_syscalls_find(calls, name->valuestring);
+    for (size_t i = 0; i < e->row_count; i++) {
+        const int row = rows[i];
         uint32_t number = row < 0 ? KIST_SECCOMP_NO_NUMBER : kist_seccomp_number(arch, (unsigned)row);
 
         if (row >= 0 && e->action != f->default_action) {
@@ -344,18 +370,18 @@ static int compare(const void *left, const void *right)
 int kist_seccomp_filter_rules(struct kist_seccomp_rules *rules, const struct kist_seccomp_filter *f,
                               const struct kist_seccomp_arch *arch, struct kist_error *err)
 {
-    struct kist_syscalls calls;
+    const int16_t *rows = f->rows;
 
-    *rules = (struct kist_seccomp_rules){0};
-    kist_syscalls_init(&calls);
+    rules->n = 0;
+    rules->any = false;
+    rules->highest = 0;
     for (size_t i = 0; i < f->entry_count; i++) {
-        int rc = add_entry(rules, f, &f->entries[i], arch, &calls, err);
+        int rc = add_entry(rules, f, &f->entries[i], rows, arch, err);
 
         if (rc < 0) {
-            free(rules->v);
-            *rules = (struct kist_seccomp_rules){0};
             return rc;
         }
+        rows += f->entries[i].row_count;
     }
     if (rules->n > 0) {
         qsort(rules->v, rules->n, sizeof(*rules->v), compare);
