@@ -104,6 +104,9 @@ static int act_run(void *arg, const struct kist_engine *engine, const struct kis
 
     if (rc == 0 && running->how.detached) {
         (void)printf("%s\n", n->id);
+    } else if (rc == 0) {
+        /* all that is left to do is to free memory, which the kernel does faster */
+        exit(running->exit_status);
     }
     return rc;
 }
@@ -112,7 +115,6 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 {
     const struct kist_creating_options *o = values;
     struct running running = {.how = {.detached = o->detach, .sig_proxy = true, .notify = getenv("NOTIFY_SOCKET")}};
-    int rc;
 
     (void)count;
     if (o->sig_proxy && !kist_str_bool(o->sig_proxy, &running.how.sig_proxy)) {
@@ -124,8 +126,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     if (!o->detach) {
         port_self_seal(app->arguments);
     }
-    rc = kist_creating(app, o, operands, act_run, &running, err);
-    return rc == 0 ? running.exit_status : rc;
+    return kist_creating(app, o, operands, act_run, &running, err);
 }
 
 const struct kist_command kist_cmd_run = {
