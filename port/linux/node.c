@@ -99,6 +99,20 @@ static int open_xattrs(struct port_node *n, int dir, const char *name)
     return fd < 0 ? -1 : read_xattrs(n, fd);
 }
 
+/* All that the kernel says at once. */
+static void fill(struct port_node *n, const struct stat *st)
+{
+    n->mode = st->st_mode & 07777;
+    n->uid = st->st_uid;
+    n->gid = st->st_gid;
+    n->major = major(st->st_rdev);
+    n->minor = minor(st->st_rdev);
+    n->links = (uint32_t)st->st_nlink;
+    n->size = (uint64_t)st->st_size;
+    n->inode = st->st_ino;
+    n->mtime = st->st_mtime;
+}
+
 int port_node_look(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err)
 {
     struct stat st;
@@ -110,15 +124,7 @@ int port_node_look(struct port_dir *dir, const char *name, struct port_node *n, 
     if (!type_of(st.st_mode, &n->type)) {
         return port_error(err, EINVAL, "look at", dir->path, name);
     }
-    n->mode = st.st_mode & 07777;
-    n->uid = st.st_uid;
-    n->gid = st.st_gid;
-    n->major = major(st.st_rdev);
-    n->minor = minor(st.st_rdev);
-    n->links = (uint32_t)st.st_nlink;
-    n->size = (uint64_t)st.st_size;
-    n->inode = st.st_ino;
-    n->mtime = st.st_mtime;
+    fill(n, &st);
     return n->type == PORT_NODE_SYMLINK && read_target(n, dir->fd, name) < 0 ? port_error(err, errno, "read", dir->path, name) : 0;
 }
 
@@ -130,6 +136,25 @@ int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, 
         rc = port_error(err, errno, "read", dir->path, name);
     }
     return rc;
+}
+
+int port_node_open(struct port_dir *dir, const char *name, struct port_node *n, struct port_file **file, struct kist_error *err)
+{
+    struct stat st;
+    int rc = port_file_open(file, dir, name, err);
+
+    *n = (struct port_node){.type = PORT_NODE_FILE};
+    if (rc < 0) {
+        return rc;
+    }
+    if (fstat((*file)->fd, &st) < 0 || read_xattrs(n, (*file)->fd) < 0) {
+        rc = port_error(err, errno, "read", dir->path, name);
+        port_file_discard(*file);
+        *file = NULL;
+        return rc;
+    }
+    fill(n, &st);
+    return 0;
 }
 
 void port_node_release(struct port_node *n)

@@ -228,7 +228,7 @@ int kist_context_dir_read(struct kist_context *c, const char *path, kist_context
     const char *name;
     int rc = reach_parent(c, path, &dir, &name, err);
 
-    if (rc == 0 && (rc = port_node_read(dir, name, &n, err)) == 0) {
+    if (rc == 0 && (rc = port_node_open(dir, name, &n, &file, err)) == 0) {
         describe(&e, path, &n);
         e.xattrs = xattrs;
         for (; e.xattr_count < n.xattr_count && e.xattr_count < KIST_COUNT(xattrs); e.xattr_count++) {
@@ -236,8 +236,7 @@ int kist_context_dir_read(struct kist_context *c, const char *path, kist_context
 
             xattrs[e.xattr_count] = (struct kist_layer_xattr){x->name, x->value, x->size};
         }
-        rc = port_file_open(&file, dir, name, err);
-        rc = rc == 0 ? begin(arg, &e, err) : rc;
+        rc = begin(arg, &e, err);
         rc = rc == 0 ? copy_data(file, sink, err) : rc;
         port_file_discard(file);
     }

@@ -7,10 +7,10 @@
 
 /* ---- the plan ---- */
 
-int kist_copy_new(struct kist_copy **out, const char *name, struct kist_context *from, const struct kist_copy_source *sources,
+int kist_copy_new(struct kist_copy_plan **out, const char *name, struct kist_context *from, const struct kist_copy_source *sources,
                   size_t count, const char *dest, const struct kist_copy_options *options, struct kist_error *err)
 {
-    struct kist_copy *c = calloc(1, sizeof(*c));
+    struct kist_copy_plan *c = calloc(1, sizeof(*c));
     int rc = 0;
 
     *out = c;
@@ -56,7 +56,7 @@ int kist_copy_new(struct kist_copy **out, const char *name, struct kist_context 
     return rc;
 }
 
-void kist_copy_free(struct kist_copy *c)
+void kist_copy_free(struct kist_copy_plan *c)
 {
     if (c) {
         kist_copy_fetched_free(c->fetched);
@@ -69,12 +69,12 @@ void kist_copy_free(struct kist_copy *c)
     }
 }
 
-void kist_copy_auto(struct kist_copy **c)
+void kist_copy_auto(struct kist_copy_plan **c)
 {
     kist_copy_free(*c);
 }
 
-void kist_copy_total(const struct kist_copy *c, struct kist_copy_total *total)
+void kist_copy_total(const struct kist_copy_plan *c, struct kist_copy_total *total)
 {
     *total = c->total;
 }
@@ -94,7 +94,7 @@ static void hash_text(struct kist_sha256 *h, const char *text)
     kist_sha256_update(h, text, strlen(text) + 1);
 }
 
-static int digest_entry(struct kist_copy *c, struct kist_sha256 *h, const struct kist_copy_item *item, struct kist_copy_entry *e,
+static int digest_entry(struct kist_copy_plan *c, struct kist_sha256 *h, const struct kist_copy_item *item, struct kist_copy_entry *e,
                         struct kist_error *err)
 {
     char path[KIST_MAX_PATH + 1];
@@ -120,7 +120,7 @@ static int digest_entry(struct kist_copy *c, struct kist_sha256 *h, const struct
     return rc;
 }
 
-static int digest_item(struct kist_copy *c, struct kist_sha256 *h, const struct kist_copy_item *item, struct kist_error *err)
+static int digest_item(struct kist_copy_plan *c, struct kist_sha256 *h, const struct kist_copy_item *item, struct kist_error *err)
 {
     struct kist_digest digest;
     uint64_t size;
@@ -143,7 +143,7 @@ static int digest_item(struct kist_copy *c, struct kist_sha256 *h, const struct 
     return rc;
 }
 
-int kist_copy_digest(struct kist_copy *c, struct kist_digest *digest, struct kist_error *err)
+int kist_copy_digest(struct kist_copy_plan *c, struct kist_digest *digest, struct kist_error *err)
 {
     struct kist_sha256 h;
     int rc = 0;

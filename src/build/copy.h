@@ -35,27 +35,27 @@ struct kist_copy_total {
     uint64_t files, bytes; /* bytes of files, as far as they are known */
 };
 
-struct kist_copy;
+struct kist_copy_plan;
 
 /*
  * name ("COPY", "ADD") begins messages. from: the context, or the stage or image of --from; it, options and sources must outlive the plan.
  * KIST_E_NOT_FOUND: "COPY failed: file not found in build context or excluded by .dockerignore: stat x: file does not exist". KIST_E_USAGE: a
  * path that leads out, a destination that must end in "/", a malformed option. KIST_E_NO_SPACE: past a limit.
  */
-int kist_copy_new(struct kist_copy **out, const char *name, struct kist_context *from, const struct kist_copy_source *sources,
+int kist_copy_new(struct kist_copy_plan **out, const char *name, struct kist_context *from, const struct kist_copy_source *sources,
                   size_t count, const char *dest, const struct kist_copy_options *options, struct kist_error *err) KIST_CHECKED;
-void kist_copy_free(struct kist_copy *c);
-/* KIST_AUTO(copy) struct kist_copy *c = NULL; */
-void kist_copy_auto(struct kist_copy **c);
+void kist_copy_free(struct kist_copy_plan *c);
+/* KIST_AUTO(copy) struct kist_copy_plan *c = NULL; */
+void kist_copy_auto(struct kist_copy_plan **c);
 
 /* Reads all there is to be copied: names, kinds, modes, link targets, bytes, and owners where they count; not times. */
-int kist_copy_digest(struct kist_copy *c, struct kist_digest *digest, struct kist_error *err) KIST_CHECKED;
+int kist_copy_digest(struct kist_copy_plan *c, struct kist_digest *digest, struct kist_error *err) KIST_CHECKED;
 /* After digest. */
-void kist_copy_total(const struct kist_copy *c, struct kist_copy_total *total);
+void kist_copy_total(const struct kist_copy_plan *c, struct kist_copy_total *total);
 /*
  * After digest: the tar of the layer on top of image, into sink, which is not finished. KIST_E_FAIL: a file changed since digest read it, a
  * file is where the image has a directory, or the other way round. KIST_E_NOT_FOUND: a user or group of chown that the image does not have.
  */
-int kist_copy_write(struct kist_copy *c, const struct kist_view *image, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
+int kist_copy_write(struct kist_copy_plan *c, const struct kist_view *image, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
 
 #endif

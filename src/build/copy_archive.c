@@ -38,21 +38,21 @@ static int begin(void *arg, const struct kist_layer_entry *e, struct kist_error 
     return 0;
 }
 
-static int read_head(struct kist_copy *c, const char *path, struct head *h, struct kist_sink *sink, struct kist_error *err)
+static int read_head(struct kist_copy_plan *c, const char *path, struct head *h, struct kist_sink *sink, struct kist_error *err)
 {
     int rc = kist_context_read(c->from, path, begin, NULL, sink, err);
 
     return h->len == sizeof(h->data) ? 0 : rc;
 }
 
-static int cannot_unpack(struct kist_copy *c, const char *path, const char *what, struct kist_error *err)
+static int cannot_unpack(struct kist_copy_plan *c, const char *path, const char *what, struct kist_error *err)
 {
     return kist_error_set(err, KIST_E_UNSUPPORTED,
                           "%s failed: '%s' is packed with %s, which kist cannot unpack (pack it with gzip or zstd, or use COPY)", c->name,
                           path, what);
 }
 
-int kist_copy_is_archive(struct kist_copy *c, const char *path, struct kist_error *err)
+int kist_copy_is_archive(struct kist_copy_plan *c, const char *path, struct kist_error *err)
 {
     static const struct kist_sink_ops ops = {head_write, head_finish};
     struct head h = {.sink = {&ops}};
@@ -215,7 +215,7 @@ static int unpack_finish(void *arg, struct kist_error *err)
 
 static int unpack(struct unpacking *u, const struct kist_copy_item *item, struct kist_sink *sink, struct kist_error *err)
 {
-    struct kist_copy *c = u->writing->copy;
+    struct kist_copy_plan *c = u->writing->copy;
     const struct kist_copy_entry *e = &c->entries[item->first];
     const char *path = kist_copy_text(c, item->from);
     struct kist_copy_reading r = {.next = sink, .limit = e->size};

@@ -31,7 +31,7 @@ bool kist_copy_is_url(const char *source)
     return false;
 }
 
-int kist_copy_check_url(struct kist_copy *c, const char *url, const char **base, size_t *len, struct kist_error *err)
+int kist_copy_check_url(struct kist_copy_plan *c, const char *url, const char **base, size_t *len, struct kist_error *err)
 {
     size_t path = strcspn(url, "?#");
     const char *host = strstr(url, "://"), *from = url + path;
@@ -70,7 +70,7 @@ static int fetched_finish(struct kist_sink *sink, struct kist_error *err)
     return 0;
 }
 
-static int check(const struct kist_copy *c, const struct kist_copy_fetched *f, struct kist_error *err)
+static int check(const struct kist_copy_plan *c, const struct kist_copy_fetched *f, struct kist_error *err)
 {
     char got[KIST_DIGEST_TEXT_MAX];
 
@@ -80,7 +80,7 @@ static int check(const struct kist_copy *c, const struct kist_copy_fetched *f, s
                : 0;
 }
 
-static int fetch(struct kist_copy *c, struct kist_copy_fetched *f, struct kist_error *err)
+static int fetch(struct kist_copy_plan *c, struct kist_copy_fetched *f, struct kist_error *err)
 {
     static const struct kist_sink_ops ops = {fetched_write, fetched_finish};
     int rc = kist_store_layer_begin_unnamed(c->options->store, &f->tx, err);
@@ -92,7 +92,7 @@ static int fetch(struct kist_copy *c, struct kist_copy_fetched *f, struct kist_e
     return rc == 0 ? check(c, f, err) : rc;
 }
 
-static struct kist_copy_fetched *find(const struct kist_copy *c, const char *url)
+static struct kist_copy_fetched *find(const struct kist_copy_plan *c, const char *url)
 {
     struct kist_copy_fetched *f = c->fetched;
 
@@ -102,7 +102,7 @@ static struct kist_copy_fetched *find(const struct kist_copy *c, const char *url
     return f;
 }
 
-int kist_copy_fetch(struct kist_copy *c, const char *url, uint64_t *size, struct kist_digest *digest, struct kist_error *err)
+int kist_copy_fetch(struct kist_copy_plan *c, const char *url, uint64_t *size, struct kist_digest *digest, struct kist_error *err)
 {
     struct kist_copy_fetched *f = find(c, url);
     int rc = 0;
@@ -126,7 +126,7 @@ int kist_copy_fetch(struct kist_copy *c, const char *url, uint64_t *size, struct
     return 0;
 }
 
-int kist_copy_fetched_read(struct kist_copy *c, const char *url, struct kist_sink *sink, struct kist_error *err)
+int kist_copy_fetched_read(struct kist_copy_plan *c, const char *url, struct kist_sink *sink, struct kist_error *err)
 {
     KIST_AUTO(free) char *chunk = malloc(CHUNK);
     struct kist_copy_fetched *f = find(c, url);

@@ -37,7 +37,7 @@ struct kist_copy_entry {
     unsigned char sum[KIST_COPY_SUM]; /* of a file's xattrs and bytes */
 };
 
-struct kist_copy {
+struct kist_copy_plan {
     const char *name; /* "COPY", "ADD" */
     struct kist_context *from;
     const struct kist_copy_options *options;
@@ -54,14 +54,14 @@ struct kist_copy {
     struct kist_copy_fetched *fetched; /* what URLs brought; a list */
 };
 
-static inline const char *kist_copy_text(const struct kist_copy *c, uint32_t at)
+static inline const char *kist_copy_text(const struct kist_copy_plan *c, uint32_t at)
 {
     return c->names.data + at;
 }
 
 /* ---- sources (copy_sources.c) ---- */
 
-int kist_copy_add_source(struct kist_copy *c, const struct kist_copy_source *source, struct kist_error *err) KIST_CHECKED;
+int kist_copy_add_source(struct kist_copy_plan *c, const struct kist_copy_source *source, struct kist_error *err) KIST_CHECKED;
 
 /* ---- reading one file (copy_read.c) ---- */
 
@@ -79,26 +79,26 @@ struct kist_copy_reading {
 };
 
 /* The file at path of the context: *size bytes (as limited), and their sum. */
-int kist_copy_read(struct kist_copy *c, const char *path, struct kist_copy_reading *r, unsigned char sum[KIST_COPY_SUM],
+int kist_copy_read(struct kist_copy_plan *c, const char *path, struct kist_copy_reading *r, unsigned char sum[KIST_COPY_SUM],
                    struct kist_error *err) KIST_CHECKED;
 /* "<from>/<path>" of an entry. KIST_E_UNSUPPORTED: too long. */
-int kist_copy_source_path(const struct kist_copy *c, const struct kist_copy_item *item, const struct kist_copy_entry *e,
+int kist_copy_source_path(const struct kist_copy_plan *c, const struct kist_copy_item *item, const struct kist_copy_entry *e,
                           char path[KIST_MAX_PATH + 1], struct kist_error *err) KIST_CHECKED;
 
 /* ---- archives and URLs (copy_archive.c, copy_fetch.c) ---- */
 
 /* Whether the file at path is one to be unpacked: 1 or 0. KIST_E_UNSUPPORTED: it is, but kist cannot. */
-int kist_copy_is_archive(struct kist_copy *c, const char *path, struct kist_error *err) KIST_CHECKED;
+int kist_copy_is_archive(struct kist_copy_plan *c, const char *path, struct kist_error *err) KIST_CHECKED;
 
 /* "https://...", or what git would fetch. */
 bool kist_copy_is_url(const char *source);
 /* Its name in a directory goes to *base. */
-int kist_copy_check_url(struct kist_copy *c, const char *url, const char **base, size_t *len, struct kist_error *err) KIST_CHECKED;
+int kist_copy_check_url(struct kist_copy_plan *c, const char *url, const char **base, size_t *len, struct kist_error *err) KIST_CHECKED;
 /* Fetches it unless it was; *size bytes, and their digest. */
-int kist_copy_fetch(struct kist_copy *c, const char *url, uint64_t *size, struct kist_digest *digest, struct kist_error *err)
+int kist_copy_fetch(struct kist_copy_plan *c, const char *url, uint64_t *size, struct kist_digest *digest, struct kist_error *err)
     KIST_CHECKED;
 /* The bytes of one that was. */
-int kist_copy_fetched_read(struct kist_copy *c, const char *url, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
+int kist_copy_fetched_read(struct kist_copy_plan *c, const char *url, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
 void kist_copy_fetched_free(struct kist_copy_fetched *f);
 
 #endif

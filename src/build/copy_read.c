@@ -57,7 +57,7 @@ static int reading_begin(void *arg, const struct kist_layer_entry *e, struct kis
     return r->begin ? r->begin(r->arg, &copy, err) : 0;
 }
 
-int kist_copy_read(struct kist_copy *c, const char *path, struct kist_copy_reading *r, unsigned char sum[KIST_COPY_SUM],
+int kist_copy_read(struct kist_copy_plan *c, const char *path, struct kist_copy_reading *r, unsigned char sum[KIST_COPY_SUM],
                    struct kist_error *err)
 {
     static const struct kist_sink_ops ops = {reading_write, reading_finish};
@@ -73,7 +73,7 @@ int kist_copy_read(struct kist_copy *c, const char *path, struct kist_copy_readi
     return rc < 0 ? kist_error_wrap(err, "cannot read '%s'", path) : 0;
 }
 
-int kist_copy_source_path(const struct kist_copy *c, const struct kist_copy_item *item, const struct kist_copy_entry *e,
+int kist_copy_source_path(const struct kist_copy_plan *c, const struct kist_copy_item *item, const struct kist_copy_entry *e,
                           char path[KIST_MAX_PATH + 1], struct kist_error *err)
 {
     const char *from = kist_copy_text(c, item->from), *below = kist_copy_text(c, e->path);

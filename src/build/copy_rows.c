@@ -14,7 +14,7 @@ static bool means_directory(const char *dest)
 
 int kist_copy_find_destination(struct kist_copy_writing *w, struct kist_error *err)
 {
-    const struct kist_copy *c = w->copy;
+    const struct kist_copy_plan *c = w->copy;
     const char *workdir = c->dest[0] != '/' && c->options->workdir ? c->options->workdir : "";
     char whole[KIST_MAX_PATH + 1];
     bool into = means_directory(c->dest) || c->item_count > 1 || c->items[0].kind == KIST_COPY_PARENTS ||
@@ -68,7 +68,7 @@ static bool is_wanted(const struct kist_copy_writing *w, const struct kist_copy_
 /* Rows with the offsets of their paths, until there is no more to be added to these. */
 static int add_rows(struct kist_copy_writing *w, const struct kist_copy_item *item, size_t *offsets, struct kist_error *err)
 {
-    const struct kist_copy *c = w->copy;
+    const struct kist_copy_plan *c = w->copy;
     bool file = item->kind == KIST_COPY_FILE || item->kind == KIST_COPY_TEXT || item->kind == KIST_COPY_URL;
     const char *base = file && w->directory ? kist_copy_text(c, item->base) : "";
     bool made = item->kind == KIST_COPY_TEXT || item->kind == KIST_COPY_URL;
@@ -184,7 +184,7 @@ const char *kist_copy_first_name(const struct kist_copy_writing *w, const struct
 
 int kist_copy_make_rows(struct kist_copy_writing *w, struct kist_error *err)
 {
-    const struct kist_copy *c = w->copy;
+    const struct kist_copy_plan *c = w->copy;
     size_t most = c->entry_count + c->item_count;
     KIST_AUTO(free) size_t *offsets = malloc((most + 1) * sizeof(*offsets));
     int rc = 0;

@@ -12,12 +12,12 @@
 
 /* ---- the tables ---- */
 
-static int past_limit(struct kist_copy *c, struct kist_error *err)
+static int past_limit(struct kist_copy_plan *c, struct kist_error *err)
 {
     return kist_error_set(err, KIST_E_NO_SPACE, "%s failed: more files than 'mem' allows", c->name);
 }
 
-static int add_name(struct kist_copy *c, const char *text, size_t len, uint32_t *at, struct kist_error *err)
+static int add_name(struct kist_copy_plan *c, const char *text, size_t len, uint32_t *at, struct kist_error *err)
 {
     int rc;
 
@@ -33,7 +33,7 @@ static int add_name(struct kist_copy *c, const char *text, size_t len, uint32_t 
     return rc == 0 ? kist_buf_add(&c->names, "", 1, err) : rc;
 }
 
-static int add_item(struct kist_copy *c, const struct kist_copy_item *item, struct kist_error *err)
+static int add_item(struct kist_copy_plan *c, const struct kist_copy_item *item, struct kist_error *err)
 {
     if (c->item_count == c->item_size) {
         size_t size = c->item_size ? 2 * c->item_size : 4;
@@ -56,7 +56,7 @@ static int add_item(struct kist_copy *c, const struct kist_copy_item *item, stru
     return 0;
 }
 
-static int grow_entries(struct kist_copy *c, struct kist_error *err)
+static int grow_entries(struct kist_copy_plan *c, struct kist_error *err)
 {
     size_t size = c->entry_size ? 2 * c->entry_size : 16;
     struct kist_copy_entry *entries;
@@ -77,7 +77,7 @@ static int grow_entries(struct kist_copy *c, struct kist_error *err)
 }
 
 /* An entry of the item made last; from is the length of the item's path. */
-static int add_entry(struct kist_copy *c, const struct kist_layer_entry *e, size_t from, struct kist_error *err)
+static int add_entry(struct kist_copy_plan *c, const struct kist_layer_entry *e, size_t from, struct kist_error *err)
 {
     const char *path = e->path + from + (from > 0 && e->path[from] == '/');
     const char *base = kist_path_base(e->path);
@@ -115,7 +115,7 @@ static int add_entry(struct kist_copy *c, const struct kist_layer_entry *e, size
 /* ---- what is at one path ---- */
 
 struct taking {
-    struct kist_copy *copy;
+    struct kist_copy_plan *copy;
     size_t from;
     bool only; /* nothing that is in it */
 };
@@ -129,7 +129,7 @@ static int take_entry(void *arg, const struct kist_layer_entry *e, struct kist_e
 }
 
 /* All at path, and below unless only. from: the bytes of path that are the item's; exclude does not see skip bytes. */
-static int take(struct kist_copy *c, const char *path, size_t from, size_t skip, bool only, struct kist_error *err)
+static int take(struct kist_copy_plan *c, const char *path, size_t from, size_t skip, bool only, struct kist_error *err)
 {
     struct taking t = {c, from, only};
     struct kist_filter filter = {.ignore = only ? NULL : c->exclude, .skip = skip, .each = take_entry, .arg = &t};
@@ -140,7 +140,7 @@ static int take(struct kist_copy *c, const char *path, size_t from, size_t skip,
 }
 
 /* The directories that path is in, below its first from bytes. */
-static int take_parents(struct kist_copy *c, const char *path, size_t from, struct kist_error *err)
+static int take_parents(struct kist_copy_plan *c, const char *path, size_t from, struct kist_error *err)
 {
     char dir[KIST_MAX_PATH + 1];
     int rc = 0;
@@ -168,14 +168,14 @@ static size_t pivot(const char *written, const char *path)
     return strncmp(clean, path, len) == 0 && path[len] == '/' ? len : 0;
 }
 
-static int not_found(const struct kist_copy *c, const char *path, struct kist_error *err)
+static int not_found(const struct kist_copy_plan *c, const char *path, struct kist_error *err)
 {
     return kist_error_set(err, KIST_E_NOT_FOUND, "%s failed: %s: stat %s: file does not exist", c->name,
                           kist_context_owned(c->from) ? "not found" : "file not found in build context or excluded by .dockerignore",
                           path);
 }
 
-static int take_path(struct kist_copy *c, const struct kist_copy_source *source, const char *path, struct kist_error *err)
+static int take_path(struct kist_copy_plan *c, const struct kist_copy_source *source, const char *path, struct kist_error *err)
 {
     struct kist_copy_item item = {.source = source};
     const char *base = kist_path_base(path);
@@ -277,7 +277,7 @@ static char *split_pattern(char *path)
     return part;
 }
 
-static int take_matches(struct kist_copy *c, const struct kist_copy_source *source, char *path, struct kist_error *err)
+static int take_matches(struct kist_copy_plan *c, const struct kist_copy_source *source, char *path, struct kist_error *err)
 {
     KIST_AUTO(free) struct matching *m = calloc(1, sizeof(*m));
     const char *pattern = split_pattern(path);
@@ -310,7 +310,7 @@ static int take_matches(struct kist_copy *c, const struct kist_copy_source *sour
 
 /* ---- one source ---- */
 
-static int take_text(struct kist_copy *c, const struct kist_copy_source *source, struct kist_error *err)
+static int take_text(struct kist_copy_plan *c, const struct kist_copy_source *source, struct kist_error *err)
 {
     struct kist_copy_item item = {.source = source, .kind = KIST_COPY_TEXT};
     int rc = add_name(c, source->path, strlen(source->path), &item.base, err);
@@ -318,7 +318,7 @@ static int take_text(struct kist_copy *c, const struct kist_copy_source *source,
     return rc == 0 ? add_item(c, &item, err) : rc;
 }
 
-static int take_url(struct kist_copy *c, const struct kist_copy_source *source, struct kist_error *err)
+static int take_url(struct kist_copy_plan *c, const struct kist_copy_source *source, struct kist_error *err)
 {
     struct kist_copy_item item = {.source = source, .kind = KIST_COPY_URL};
     const char *base = NULL;
@@ -331,7 +331,7 @@ static int take_url(struct kist_copy *c, const struct kist_copy_source *source, 
     return rc == 0 ? add_item(c, &item, err) : rc;
 }
 
-int kist_copy_add_source(struct kist_copy *c, const struct kist_copy_source *source, struct kist_error *err)
+int kist_copy_add_source(struct kist_copy_plan *c, const struct kist_copy_source *source, struct kist_error *err)
 {
     char path[KIST_MAX_PATH + 1];
 

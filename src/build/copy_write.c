@@ -273,7 +273,7 @@ static int write_all(struct kist_copy_writing *w, struct kist_error *err)
     return rc == 0 ? kist_tar_writer_end(&w->tar, err) : rc;
 }
 
-int kist_copy_write(struct kist_copy *c, const struct kist_view *image, struct kist_sink *sink, struct kist_error *err)
+int kist_copy_write(struct kist_copy_plan *c, const struct kist_view *image, struct kist_sink *sink, struct kist_error *err)
 {
     struct kist_copy_writing *w = calloc(1, sizeof(*w));
     int rc;

@@ -19,7 +19,7 @@ struct kist_copy_link {
 };
 
 struct kist_copy_writing {
-    struct kist_copy *copy;
+    struct kist_copy_plan *copy;
     struct kist_view image;
     struct kist_tar_writer tar;
     struct kist_tar_entry member; /* being written */

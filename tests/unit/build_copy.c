@@ -101,7 +101,7 @@ static int step_run(struct step *s, const char *words)
 {
     char text[512], *at[16], *save = NULL;
     struct kist_copy_source sources[16];
-    struct kist_copy *copy = NULL;
+    struct kist_copy_plan *copy = NULL;
     struct text_sink sink = {{&text_ops}, &s->tar};
     size_t n = 0;
     int rc;
@@ -474,7 +474,7 @@ TEST(changes_are_caught)
     struct tree t;
 
     for (size_t i = 0; i < KIST_COUNT(rows); i++) {
-        KIST_AUTO(copy) struct kist_copy *copy = NULL;
+        KIST_AUTO(copy) struct kist_copy_plan *copy = NULL;
         struct step s;
         struct text_sink sink;
 

@@ -35,6 +35,9 @@ struct port_node {
 int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err) KIST_CHECKED;
 /* The same without xattrs, which asks the kernel once, of a symlink twice. */
 int port_node_look(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err) KIST_CHECKED;
+/* Name in dir, a plain file, open for reading; n is what that very file is. Errors as of port_file_open, too. */
+int port_node_open(struct port_dir *dir, const char *name, struct port_node *n, struct port_file **file, struct kist_error *err)
+    KIST_CHECKED;
 void port_node_release(struct port_node *n);
 
 /*
