@@ -101,8 +101,9 @@ static int await_network(int channel, struct kist_error *err)
 static int set_up_namespaces(const struct port_child *child, struct kist_error *err)
 {
     const struct port_sandbox_spec *spec = child->spec;
-    int rc = (spec->own & PORT_OWN_HOSTNAME) != 0 ? enter_names(spec, err) : 0;
+    int rc = port_users_join(child->users, err);
 
+    rc = rc == 0 && (spec->own & PORT_OWN_HOSTNAME) != 0 ? enter_names(spec, err) : rc;
     if (rc == 0 && (spec->own & PORT_OWN_NETWORK) != 0) {
         rc = port_loopback_up(err);
     }
@@ -110,6 +111,13 @@ static int set_up_namespaces(const struct port_child *child, struct kist_error *
         rc = await_network(child->channel, err);
         rc = rc < 0 ? rc : port_network_inside(spec->network, err);
     }
+    return rc;
+}
+
+static int set_parameters(const struct port_sandbox_spec *spec, struct kist_error *err)
+{
+    int rc = 0;
+
     for (size_t i = 0; rc == 0 && i < spec->sysctl_count; i++) {
         rc = set_parameter(&spec->sysctls[i], err);
     }
@@ -234,7 +242,8 @@ static int build_world(const struct port_child *child, int *slave, struct kist_e
 
     rc = rc < 0 ? rc : set_up_namespaces(child, err);
     rc = rc < 0 ? rc : enter_scratch(spec, err);
-    rc = rc < 0 ? rc : port_root_build(&spec->root, rw, &root, err);
+    rc = rc < 0 ? rc : port_root_build(&spec->root, child, rw, &root, err);
+    rc = rc < 0 ? rc : set_parameters(spec, err);
     rc = rc < 0 ? rc : port_mount_all(spec, child->groups, root, err);
     rc = rc < 0 ? rc : port_device_all(spec, root, err);
     rc = rc < 0 ? rc : port_child_terminal(child, root, true, slave, err);
@@ -275,7 +284,7 @@ void port_child_main(const struct port_child *child)
     }
     rc = rc < 0 ? rc : part(child->command, err);
     rc = rc < 0 ? rc : take_streams(child, slave, err);
-    rc = rc < 0 ? rc : port_command_run(child->command, err);
+    rc = rc < 0 ? rc : port_command_run(child, err);
     if (rc < 0) {
         (void)send(child->channel, &message, sizeof(message), MSG_NOSIGNAL);
     }

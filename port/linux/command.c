@@ -111,6 +111,29 @@ static int drop_bounding(uint64_t keep)
     return 0;
 }
 
+int port_ids_wear(const struct port_ids *ids, struct kist_error *err)
+{
+    const uint64_t all = permitted_now();
+    uint32_t uid, gid;
+
+    /* the saved one stays 0, so that the capabilities do */
+    return ids->users.n == 0 || (port_id_outside(&ids->users, 0, &uid) && port_id_outside(&ids->groups, 0, &gid) &&
+                                 syscall(NR_SETRESGID, gid, gid, -1) == 0 && syscall(NR_SETRESUID, uid, uid, -1) == 0 &&
+                                 set_capabilities(all, all, 0) == 0)
+               ? 0
+               : kist_error_sys(err, KIST_E_IO, errno, "cannot become the root of the container's user namespace");
+}
+
+int port_command_wear(const struct port_command *command, struct kist_error *err)
+{
+    int rc = port_ids_wear(&command->ids, err);
+
+    /* a change of user takes both back */
+    return rc < 0 || (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
+               ? rc
+               : kist_error_sys(err, KIST_E_IO, errno, "cannot tie the container to its parent");
+}
+
 /* Ends up with the user's numbers and all capabilities still there: the filter is yet to be installed. */
 static int become_user(const struct port_command *command, struct kist_error *err)
 {
@@ -314,8 +337,9 @@ static int run(const struct port_command *command, struct kist_error *err)
     return run_found(command, err);
 }
 
-int port_command_run(const struct port_command *command, struct kist_error *err)
+int port_command_run(const struct port_child *child, struct kist_error *err)
 {
+    const struct port_command *command = child->command;
     int rc = 0;
 
     /* a session keyring of its own, or the container would see the keys of whoever called kist; where there
@@ -326,16 +350,19 @@ int port_command_run(const struct port_command *command, struct kist_error *err)
     }
     (void)umask((mode_t)command->umask);
     rc = rc < 0 ? rc : enter_directory(command->cwd, err);
+    if (rc == 0 && child->user_ns >= 0) {
+        rc = port_users_enter(child->user_ns, !child->enter, err);
+    }
     rc = rc < 0 ? rc : become_user(command, err);
     rc = rc < 0 ? rc : confine(command, err);
     if (rc == 0 && command->init) {
-        pid_t child = fork();
+        pid_t pid = fork();
 
-        if (child < 0) {
+        if (pid < 0) {
             return kist_error_sys(err, KIST_E_IO, errno, "cannot start the command below init");
         }
-        if (child > 0) {
-            port_init_serve(child);
+        if (pid > 0) {
+            port_init_serve(pid);
         }
         (void)setsid();
     }

@@ -20,6 +20,7 @@ static const char *const not_given[] = {"pts",     "shm",  "mqueue", "hugepages"
                                         "console", "ptmx", "core",   "log",       "lxc"};
 
 struct source {
+    const struct port_ids *ids;
     unsigned made; /* nodes in the scratch directory */
 };
 
@@ -30,14 +31,17 @@ static int node_of(struct source *source, const struct port_device *d, struct ki
 {
     const mode_t type = d->type == 'c' ? S_IFCHR : d->type == 'b' ? S_IFBLK : S_IFIFO;
     char name[32];
+    uint32_t uid = 0, gid = 0; /* nobody's, where the container has no such */
     struct stat st;
     int fd;
 
+    (void)port_id_outside(&source->ids->users, d->uid, &uid);
+    (void)port_id_outside(&source->ids->groups, d->gid, &gid);
     if (!kist_str_format(name, sizeof(name), "dev%u", source->made++)) {
         return kist_error_set(err, KIST_E_FAIL, "too many devices");
     }
     if (mknod(name, type | 0600, makedev(d->major, d->minor)) == 0) {
-        if (chown(name, d->uid, d->gid) < 0 || chmod(name, d->mode) < 0) {
+        if (chown(name, uid, gid) < 0 || chmod(name, d->mode) < 0) {
             return kist_error_sys(err, KIST_E_IO, errno, "cannot make device '%s'", d->path);
         }
         fd = open(name, O_PATH | O_CLOEXEC);
@@ -137,7 +141,7 @@ static int make_link(const struct port_link *link, int root, struct kist_error *
 
 int port_device_all(const struct port_sandbox_spec *spec, int root, struct kist_error *err)
 {
-    struct source source = {0};
+    struct source source = {.ids = &spec->command.ids};
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < spec->device_count; i++) {

@@ -15,7 +15,7 @@ static const struct {
     {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWIPC, "ipc"}, {CLONE_NEWUTS, "uts"}, {CLONE_NEWNET, "net"}, {CLONE_NEWNS, "mnt"},
 };
 
-static int open_namespace(int pid, const char *name)
+int port_namespace_open(int pid, const char *name)
 {
     char path[48];
 
@@ -34,7 +34,7 @@ pid_t port_enter_fork(const struct port_enter *enter, int target, pid_t (*make)(
 {
     /* only children are moved by this, and later ones are to stay with us */
     KIST_AUTO(fd) int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-    KIST_AUTO(fd) int its = open_namespace(enter->target.pid, "pid");
+    KIST_AUTO(fd) int its = port_namespace_open(enter->target.pid, "pid");
     int number;
     pid_t pid;
 
@@ -71,7 +71,7 @@ static int enter_namespaces(const struct port_child *child, struct kist_error *e
         return 0;
     }
     for (size_t i = 0; i < KIST_COUNT(namespaces); i++) {
-        fds[i] = open_namespace(child->enter->target.pid, namespaces[i].name);
+        fds[i] = port_namespace_open(child->enter->target.pid, namespaces[i].name);
         /* one that we have and it has not any more: it is on its way out, and what is left to enter would be our own */
         if (fds[i] < 0 && errno == ENOENT && has_namespace(namespaces[i].name)) {
             return kist_error_set(err, KIST_E_CONFLICT, "it has ended");

@@ -35,7 +35,7 @@ static int join(const struct port_mount *m, size_t number, bool transient, int *
     if (here < 0 || written < 0 || chdir(place) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s'", rw);
     }
-    rc = port_root_build(&spec, written, top, err);
+    rc = port_root_build(&spec, NULL, written, top, err);
     if (fchdir(here) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot go back");
     }

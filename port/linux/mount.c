@@ -166,15 +166,41 @@ static int mount_failed(const struct port_mount *m, int number, struct kist_erro
     return kist_error_sys(err, KIST_E_IO, number, "cannot mount '%s' at '%s'", m->type, m->target);
 }
 
-static int mount_fs(const struct port_mount *m, int root, struct kist_error *err)
+/* The numbers of "uid=" and "gid=" are the container's, and the kernel takes them for ours. */
+static int translate(struct kist_buf *out, const char *data, const struct port_ids *ids, struct kist_error *err)
 {
+    int rc = 0;
+
+    for (size_t len; rc == 0 && *data != '\0'; data += len + (data[len] == ',')) {
+        const struct port_id_map *map = kist_str_starts(data, "uid=") ? &ids->users : kist_str_starts(data, "gid=") ? &ids->groups : NULL;
+        char number[16];
+        uint64_t inside;
+        uint32_t outside;
+
+        len = strcspn(data, ",");
+        if (!map) {
+            rc = kist_buf_printf(out, err, "%s%.*s", out->len > 0 ? "," : "", (int)len, data);
+        } else if (kist_str_format(number, sizeof(number), "%.*s", (int)len - 4, data + 4) && kist_str_u64(number, UINT32_MAX, &inside) &&
+                   port_id_outside(map, (uint32_t)inside, &outside)) {
+            rc = kist_buf_printf(out, err, "%s%.4s%u", out->len > 0 ? "," : "", data, (unsigned)outside);
+        } else if (len != 5 || memcmp(data, "gid=5", len) != 0) { /* a devpts without a group for terminals will do */
+            rc = kist_error_set(err, KIST_E_USAGE, "the container's user namespace has not got '%.*s'", (int)len, data);
+        }
+    }
+    return rc;
+}
+
+static int mount_fs(const struct port_mount *m, const struct port_ids *ids, int root, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf data = KIST_BUF_INIT(2 * 4096);
     KIST_AUTO(fd) int target = port_place_make(root, m->target, true, err);
     char path[PORT_FD_PATH_MAX];
+    int rc = target < 0 ? target : m->data && ids->users.n > 0 ? translate(&data, m->data, ids, err) : 0;
 
-    if (target < 0) {
-        return target;
+    if (rc < 0) {
+        return rc;
     }
-    if (mount(m->source, port_fd_path(path, target), m->type, port_mount_flags(m->flags), m->data) < 0) {
+    if (mount(m->source, port_fd_path(path, target), m->type, port_mount_flags(m->flags), data.len > 0 ? data.data : m->data) < 0) {
         return mount_failed(m, errno, err);
     }
     return 0;
@@ -194,7 +220,7 @@ static int bind_group(const struct port_mount *m, const char *path, const struct
 }
 
 /* v1: a directory of the hierarchies, each showing the container's own group. */
-static int mount_hierarchies(const struct port_mount *m, const struct port_cgroup_set *groups, int root,
+static int mount_hierarchies(const struct port_mount *m, const struct port_cgroup_set *groups, const struct port_ids *ids, int root,
                              struct kist_error *err)
 {
     const struct port_mount top = {.flags = m->flags & ~(unsigned)PORT_MOUNT_RDONLY,
@@ -204,7 +230,7 @@ static int mount_hierarchies(const struct port_mount *m, const struct port_cgrou
                                    .target = m->target};
     struct port_mount self = {.kind = PORT_MOUNT_BIND, .flags = m->flags, .target = m->target};
     char path[PATH_MAX];
-    int rc = mount_fs(&top, root, err);
+    int rc = mount_fs(&top, ids, root, err);
 
     for (size_t i = 0; rc == 0 && i < groups->n; i++) {
         if (!kist_path_join(path, sizeof(path), m->target, groups->v[i].label)) {
@@ -224,7 +250,7 @@ static int mount_hierarchies(const struct port_mount *m, const struct port_cgrou
     return rc;
 }
 
-static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set *groups, int root,
+static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set *groups, const struct port_ids *ids, int root,
                         struct kist_error *err)
 {
     if (groups->n == 0) {
@@ -233,7 +259,7 @@ static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set
     if (groups->n == 1 && groups->unified == 0) {
         return bind_group(m, m->target, &groups->v[0], root, err);
     }
-    return mount_hierarchies(m, groups, root, err);
+    return mount_hierarchies(m, groups, ids, root, err);
 }
 
 int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgroup_set *groups, int root,
@@ -246,13 +272,13 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
 
         switch (m->kind) {
         case PORT_MOUNT_FS:
-            rc = mount_fs(m, root, err);
+            rc = mount_fs(m, &spec->command.ids, root, err);
             break;
         case PORT_MOUNT_BIND:
             rc = bind(spec, m, root, err);
             break;
         case PORT_MOUNT_CGROUP:
-            rc = mount_cgroup(m, groups, root, err);
+            rc = mount_cgroup(m, groups, &spec->command.ids, root, err);
             break;
         }
     }

@@ -23,7 +23,7 @@ static int make_dir(int at, const char *name, mode_t mode, struct kist_error *er
     return 0;
 }
 
-static int mount_layers(const struct port_root *spec, int *fds, struct kist_error *err)
+static int mount_layers(const struct port_root *spec, int user_ns, int *fds, struct kist_error *err)
 {
     for (size_t i = 0; i < spec->layer_count; i++) {
         char name[NAME_MAX_DIGITS];
@@ -32,6 +32,9 @@ static int mount_layers(const struct port_root *spec, int *fds, struct kist_erro
 
         if (rc == 0) {
             rc = port_loop_mount(&spec->layers[i], name, err);
+        }
+        if (rc == 0 && user_ns >= 0) {
+            rc = port_users_show(user_ns, name, "squashfs", err);
         }
         if (rc < 0) {
             return rc;
@@ -45,7 +48,7 @@ static int mount_layers(const struct port_root *spec, int *fds, struct kist_erro
 }
 
 /* "rw": "upper" and "work" of the container, seen under a short name. */
-static int mount_rw(int rw, int *upper, struct kist_error *err)
+static int mount_rw(int rw, int user_ns, int *upper, struct kist_error *err)
 {
     char path[PORT_FD_PATH_MAX];
     int rc = make_dir(rw, "upper", 0755, err);
@@ -61,6 +64,9 @@ static int mount_rw(int rw, int *upper, struct kist_error *err)
     }
     if (mount(port_fd_path(path, rw), "rw", NULL, MS_BIND, NULL) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot bind the writable directory");
+    }
+    if (user_ns >= 0 && (rc = port_users_show(user_ns, "rw", "the filesystem the store is on", err)) < 0) {
+        return rc;
     }
     *upper = open("rw/upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return *upper < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot open the writable directory") : 0;
@@ -125,17 +131,21 @@ static int mount_overlay(const struct port_root *spec, int upper, struct kist_er
     return number == 0 ? 0 : overlay_failed(upper, number, err);
 }
 
-int port_root_build(const struct port_root *spec, int rw, int *root, struct kist_error *err)
+int port_root_build(const struct port_root *spec, const struct port_child *child, int rw, int *root, struct kist_error *err)
 {
+    const int user_ns = child ? child->user_ns : -1;
     int layers[KIST_MAX_LAYERS], upper = -1, rc;
 
     if (spec->layer_count == 0 || spec->layer_count > KIST_COUNT(layers)) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "an image of %zu layers cannot be run (1 to %zu can)",
                               spec->layer_count, KIST_COUNT(layers));
     }
-    rc = mount_layers(spec, layers, err);
+    rc = mount_layers(spec, user_ns, layers, err);
     if (rc == 0) {
-        rc = mount_rw(rw, &upper, err);
+        rc = mount_rw(rw, user_ns, &upper, err);
+    }
+    if (rc == 0 && child) {
+        rc = port_command_wear(child->command, err);
     }
     if (rc == 0 && spec->fresh) {
         rc = port_root_imply(spec, layers, upper, err);

@@ -27,6 +27,7 @@ struct port_sandbox {
     bool survives; /* it is not to be killed with us */
     int channel;   /* our end; -1 once the command runs */
     struct port_cgroup_set groups;
+    struct port_users users; /* until the command runs */
     struct port_stdio io;
 };
 
@@ -89,7 +90,7 @@ static pid_t make_process(const struct port_sandbox *s, unsigned own, bool *join
 /* Then tells the child, which waits for it. */
 static int connect_network(const struct port_sandbox *s, const struct port_network *network, struct kist_error *err)
 {
-    int rc = port_network_attach(network, s->pid, err);
+    int rc = port_network_attach(network, s->users.keeper > 0 ? s->users.keeper : s->pid, err);
 
     return rc < 0 || send(s->channel, "", 1, MSG_NOSIGNAL) == 1
                ? rc
@@ -105,7 +106,9 @@ static pid_t make(void *arg)
 {
     const struct making *m = arg;
 
-    return make_process(m->sandbox, m->child->spec ? m->child->spec->own : 0, &m->child->joined_unified);
+    const unsigned own = m->child->spec ? m->child->spec->own : 0;
+
+    return make_process(m->sandbox, (own & PORT_OWN_USERS) != 0 ? own & ~PORT_USERS_OWN : own, &m->child->joined_unified);
 }
 
 static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_error *err)
@@ -228,6 +231,7 @@ static struct port_sandbox *sandbox_new(void)
     if (s) {
         s->pid = s->channel = -1;
         s->groups.unified = -1;
+        s->users.leash = -1;
     }
     return s;
 }
@@ -240,8 +244,10 @@ static int begin(struct port_sandbox **out, struct port_sandbox *s, struct port_
 
     child->groups = &s->groups;
     child->io = &s->io;
+    child->users = &s->users;
     rc = rc < 0 ? rc : spawn(s, child, err);
     rc = rc < 0 ? rc : await_command(s, child->command, signals, err);
+    port_users_release(&s->users);
     if (rc < 0) {
         s->survives = false;
         port_sandbox_free(s);
@@ -254,7 +260,7 @@ static int begin(struct port_sandbox **out, struct port_sandbox *s, struct port_
 int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec,
                        struct port_signals *signals, struct kist_error *err)
 {
-    struct port_child child = {.spec = spec, .command = &spec->command};
+    struct port_child child = {.spec = spec, .command = &spec->command, .user_ns = -1};
     struct port_sandbox *s = sandbox_new();
     int rc;
 
@@ -264,6 +270,10 @@ int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec
     }
     s->whole = (spec->own & PORT_OWN_PIDS) != 0;
     rc = port_cgroup_make(&s->groups, &spec->cgroup, err);
+    if (rc == 0 && (spec->own & PORT_OWN_USERS) != 0) {
+        rc = port_users_make(&s->users, spec, err);
+        child.user_ns = s->users.ns[PORT_USERS_USER];
+    }
     if (rc < 0) {
         port_sandbox_free(s);
         return rc;
@@ -275,7 +285,8 @@ int port_sandbox_enter(struct port_sandbox **out, const struct port_enter *enter
                        struct kist_error *err)
 {
     KIST_AUTO(fd) int target = (int)syscall(SYS_pidfd_open, enter->target.pid, 0);
-    struct port_child child = {.enter = enter, .command = enter->command, .target = target};
+    KIST_AUTO(fd) int users = enter->command->ids.users.n > 0 ? port_namespace_open(enter->target.pid, "user") : -1;
+    struct port_child child = {.enter = enter, .command = enter->command, .target = target, .user_ns = users};
     struct port_sandbox *s = sandbox_new();
     int rc;
 
@@ -286,7 +297,7 @@ int port_sandbox_enter(struct port_sandbox **out, const struct port_enter *enter
     s->entered = true;
     s->survives = enter->command->survives;
     /* looked at after it was opened: what it is, is now held */
-    rc = port_process_alive(&enter->target) ? port_cgroup_find(&s->groups, enter->cgroup, err)
+    rc = port_process_alive(&enter->target) && (users >= 0 || enter->command->ids.users.n == 0) ? port_cgroup_find(&s->groups, enter->cgroup, err)
                                             : kist_error_set(err, KIST_E_CONFLICT, "it has ended");
     if (rc < 0) {
         port_sandbox_free(s);
@@ -443,6 +454,7 @@ void port_sandbox_free(struct port_sandbox *s)
         port_cgroup_remove_set(&s->groups);
     }
     port_cgroup_release(&s->groups);
+    port_users_release(&s->users);
     port_stdio_release(&s->io);
     if (s->channel >= 0) {
         (void)close(s->channel);

@@ -28,9 +28,12 @@ int port_loop_mount(const struct port_layer *layer, const char *target, struct k
 
 /*
  * Child: joins layers and writable directory in the scratch directory, which is the working directory and
- * empty. *root is an O_PATH descriptor of the new root.
+ * empty. *root is an O_PATH descriptor of the new root. With child it is as that one's user namespace has it, whose root is
+ * worn from then on (port_command_wear).
  */
-int port_root_build(const struct port_root *spec, int rw, int *root, struct kist_error *err) KIST_CHECKED;
+struct port_child;
+int port_root_build(const struct port_root *spec, const struct port_child *child, int rw, int *root,
+                    struct kist_error *err) KIST_CHECKED;
 /* Child: makes in upper what layers imply; layer_fds are the mounted layers' roots, the base first. */
 int port_root_imply(const struct port_root *spec, const int *layer_fds, int upper,
                     struct kist_error *err) KIST_CHECKED;
@@ -222,15 +225,43 @@ void port_stdio_release(struct port_stdio *io);
 /* Child: environment of the process that is no matter of mounts (limits, scores, descriptors), while the host
  * is in sight. */
 int port_command_prepare(const struct port_command *command, struct kist_error *err) KIST_CHECKED;
-/* Child, in the new root: becomes the command's user with its privileges and runs it. Returns only on
- * failure. */
-int port_command_run(const struct port_command *command, struct kist_error *err) KIST_CHECKED;
+/*
+ * Child, where the command has a user namespace: goes on as the root of that, seen from here, and keeps all capabilities.
+ * What it makes from here on is that root's, on mounts that show owners as the namespace has them too.
+ */
+int port_command_wear(const struct port_command *command, struct kist_error *err) KIST_CHECKED;
+/* Child, in the new root: enters the user namespace, becomes the command's user with its privileges and runs it. Returns
+ * only on failure. */
+int port_command_run(const struct port_child *child, struct kist_error *err) KIST_CHECKED;
 /* Process 1 with --init: starts the command through run, in a child, and serves it. Never returns. */
 __attribute__((noreturn)) void port_init_serve(pid_t child);
 /* Marks every descriptor from first on close-on-exec. */
 void port_close_on_exec_from(int first);
 /* Signal handlers and mask as a new program expects them. */
 void port_signals_reset(void);
+
+/* ---- userns.c ---- */
+
+/* Those that a user namespace is to own are made with it. */
+#define PORT_USERS_OWN (PORT_OWN_HOSTNAME | PORT_OWN_IPC | PORT_OWN_NETWORK)
+enum { PORT_USERS_USER, PORT_USERS_UTS, PORT_USERS_IPC, PORT_USERS_NET, PORT_USERS_NAMESPACES };
+
+/* A user namespace with those it owns, and the process that keeps them until somebody is in them. */
+struct port_users {
+    pid_t keeper;                   /* 0: there is none */
+    int leash;                      /* it ends when this closes */
+    int ns[PORT_USERS_NAMESPACES]; /* descriptors, -1: not made */
+};
+
+/* What is made is to be released whatever comes back. */
+int port_users_make(struct port_users *u, const struct port_sandbox_spec *spec, struct kist_error *err) KIST_CHECKED;
+void port_users_release(struct port_users *u);
+/* Child: goes where they are, but for the user namespace. */
+int port_users_join(const struct port_users *u, struct kist_error *err) KIST_CHECKED;
+/* Child: enters the user namespace ns, with all capabilities in there and none outside. own_mounts: the mounts become its, and cannot be undone in there. */
+int port_users_enter(int ns, bool own_mounts, struct kist_error *err) KIST_CHECKED;
+/* Child: the mount at path shows owners as the user namespace ns has them (mount_setattr(2), "ID-mapped mounts"). what is for messages. */
+int port_users_show(int ns, const char *path, const char *what, struct kist_error *err) KIST_CHECKED;
 
 /* ---- netns.c ---- */
 
@@ -245,6 +276,8 @@ struct port_child {
     const struct port_command *command;
     const struct port_cgroup_set *groups;
     const struct port_stdio *io;
+    const struct port_users *users;
+    int user_ns; /* of the command, -1: none of its own */
     bool joined_unified;
     int target;  /* enter: a pidfd, or -1 */
     int channel; /* a sequenced-packet socket; that it closes means that the command runs */
@@ -266,6 +299,8 @@ int port_child_terminal(const struct port_child *child, int root, bool console, 
 
 /* Child: goes where the target is; *slave as port_child_terminal has it. */
 int port_enter_world(const struct port_child *child, int *slave, struct kist_error *err) KIST_CHECKED;
+/* Of process pid: "user"; -1 and errno. */
+int port_namespace_open(int pid, const char *name);
 /* A child made by make will be in target's PID namespace (pidfd, or -1 and its number). -1 and errno. */
 pid_t port_enter_fork(const struct port_enter *enter, int target, pid_t (*make)(void *arg), void *arg);
 

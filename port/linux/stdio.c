@@ -43,8 +43,11 @@ static int give_null(struct port_stdio *io, int i)
 static int give_pipe(struct port_stdio *io, int i, const struct port_command *command)
 {
     const int its = i == 0 ? 0 : 1; /* the end that the command gets: it reads 0, writes 1 and 2 */
+    uint32_t uid = 0, gid = 0;
     int ends[2], mine;
 
+    (void)port_id_outside(&command->ids.users, command->uid, &uid);
+    (void)port_id_outside(&command->ids.groups, command->gid, &gid);
     if (pipe2(ends, O_CLOEXEC) < 0) {
         return -1;
     }
@@ -55,7 +58,7 @@ static int give_pipe(struct port_stdio *io, int i, const struct port_command *co
     io->relay[i].to = i == 0 ? mine : io->streams.detached ? -1 : i;
     /* its owner, or /dev/stdout could not be opened by a command that is not root */
     return io->child[i] < 0 || mine < 0 || fcntl(mine, F_SETFL, O_NONBLOCK) < 0 ||
-                   fchown(io->child[i], command->uid, command->gid) < 0
+                   fchown(io->child[i], uid, gid) < 0
                ? -1
                : 0;
 }
@@ -81,7 +84,7 @@ int port_stdio_prepare(struct port_stdio *io, const struct port_command *command
         } else if ((i == 0 && !command->stdin_open) || (i > 0 && detached && !seen) ||
                    (!detached && fcntl(i, F_GETFD) < 0)) {
             rc = give_null(io, i);
-        } else if (detached || (i > 0 && seen) || command->uid != 0 || isatty(i)) {
+        } else if (detached || (i > 0 && seen) || command->uid != 0 || command->ids.users.n > 0 || isatty(i)) {
             rc = give_pipe(io, i, command);
         }
         if (rc < 0) {

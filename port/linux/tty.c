@@ -54,6 +54,7 @@ int port_tty_make(const struct port_command *command, int root, bool console, in
                   struct kist_error *err)
 {
     const struct winsize size = {.ws_row = command->rows, .ws_col = command->columns};
+    uint32_t uid = 0;
     int unlock = 0;
 
     *master = port_place_open(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
@@ -66,7 +67,7 @@ int port_tty_make(const struct port_command *command, int root, bool console, in
         return kist_error_sys(err, KIST_E_IO, errno, "cannot open a terminal for the container");
     }
     /* the command's user must be able to open its own terminal; group and mode are devpts's */
-    if (fchown(*slave, command->uid, (gid_t)-1) < 0) {
+    if (!port_id_outside(&command->ids.users, command->uid, &uid) || fchown(*slave, uid, (gid_t)-1) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot set up the container's terminal");
     }
     if (size.ws_row > 0 && ioctl(*slave, TIOCSWINSZ, &size) < 0) {

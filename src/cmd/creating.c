@@ -142,6 +142,8 @@ static int complete_options(const struct kist_app *app, const struct kist_creati
 
     *spec = o->spec;
     spec->command = (struct kist_strv){.v = NULL};
+    spec->userns_default = app->settings.userns_default;
+    spec->userns_map = app->settings.userns_map;
     rc = network_of(app, o->network, spec, err);
     rc = rc < 0 ? rc : log_of(app, o, spec, err);
     for (; rc == 0 && *words; words++) {

@@ -55,6 +55,8 @@ const struct kist_setting kist_settings_table[] = {
     ROW("network.default", "network-default", 0, TEXT, network_default, "bridge|none|host", "Network of new containers"),
     ROW("network.bridge", "network-bridge", 0, TEXT, network_bridge, "NAME", "The bridge's interface"),
     ROW("network.subnet", "network-subnet", 0, TEXT, network_subnet, "ADDRESS/BITS", "The bridge's IPv4 network"),
+    ROW("userns.default", "userns-default", 0, TEXT, userns_default, "host|private", "User namespace of new containers"),
+    ROW("userns.map", "userns-map", 0, LIST, userns_map, "CONTAINER:HOST:SIZE", "Its users and groups (default 0:100000:65536)"),
     ROW("log.dir", "log-dir", 0, TEXT, log_dir, "DIR", "Where the output of new containers is kept"),
     ROW("log.size", "log-size", 0, BYTES, log_size, "SIZE", "Of one container's output, at most"),
     ROW("log.keep", "log-keep", 0, FLAG, log_keep, NULL, "Keep it with the container when that fails"),
@@ -91,6 +93,7 @@ void kist_settings_init(struct kist_settings *s)
         .network_default = "bridge",
         .network_bridge = "kist0",
         .network_subnet = "10.89.0.0/16",
+        .userns_default = "host",
         .log_dir = "/run/kist/logs",
         .log_size = 1U << 20,
     };

@@ -33,6 +33,8 @@ struct kist_settings {
     uint64_t tries;
     uint64_t connect_ms, stall_ms, backoff_ms;
     const char *network_default, *network_bridge, *network_subnet;
+    const char *userns_default; /* host, private */
+    struct kist_strv userns_map;
     const char *log_dir;       /* where what containers write is kept */
     uint64_t log_size;         /* bytes of one container's */
     bool log_keep;             /* in the store, when it fails */

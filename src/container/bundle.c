@@ -102,7 +102,17 @@ static bool is_name(const char *name)
     return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
 }
 
-static int make_volume(const char *name, const char *path, struct port_dir *dir, struct kist_error *err)
+/* To the container's root, where that is somebody else than ours. */
+static int give(const char *path, const struct port_ids *ids, struct kist_error *err)
+{
+    uint32_t uid, gid;
+
+    return ids->users.n == 0 || (port_id_outside(&ids->users, 0, &uid) && port_id_outside(&ids->groups, 0, &gid) && chown(path, uid, gid) == 0)
+               ? 0
+               : kist_error_sys(err, KIST_E_IO, errno, "cannot give '%s' to the container's root", path);
+}
+
+static int make_volume(const char *name, const char *path, const struct port_ids *ids, struct port_dir *dir, struct kist_error *err)
 {
     struct port_dir *volumes, *volume = NULL;
     struct port_stat st;
@@ -120,7 +130,7 @@ static int make_volume(const char *name, const char *path, struct port_dir *dir,
     if (rc == 0 && is_new && chmod(path, 0755) < 0) {
         rc = kist_error_sys(err, KIST_E_IO, errno, "cannot open up '%s'", path);
     }
-    return rc;
+    return rc == 0 && is_new ? give(path, ids, err) : rc;
 }
 
 static int note_entry(void *arg, const char *name, struct kist_error *err)
@@ -171,6 +181,7 @@ static int make_source(struct kist_spec *spec, struct port_mount *m, struct kist
 {
     const bool is_etc = kist_str_starts(m->source, "etc/"), is_run = kist_str_starts(m->source, "run/"),
                is_volume = kist_str_starts(m->source, "volumes/");
+    const struct port_ids *ids = &spec->sandbox.command.ids;
     const char *name = kist_path_base(m->source);
     char path[KIST_MAX_PATH + 1];
     int rc;
@@ -185,7 +196,8 @@ static int make_source(struct kist_spec *spec, struct port_mount *m, struct kist
         return kist_error_set(err, KIST_E_FAIL, "the path of '%s' is too long", m->source);
     }
     m->flags |= is_volume ? PORT_MOUNT_FLEETING : 0U;
-    rc = is_etc ? kist_etc_make(name, &spec->sandbox, spec->config, run, err) : is_volume ? make_volume(name, path, dir, err) : 0;
+    rc = is_etc ? kist_etc_make(name, &spec->sandbox, spec->config, run, err) : is_volume ? make_volume(name, path, ids, dir, err) : 0;
+    rc = rc == 0 && is_etc ? give(path, ids, err) : rc;
     rc = rc < 0 ? rc : kist_strv_add(&spec->texts, path, err);
     m->source = rc < 0 ? "" : spec->texts.v[spec->texts.n - 1];
     return rc;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "container/archive.h"
 #include "container/engine.h"
+#include "container/spec.h"
 #include "port/place.h"
 
 #define LINKS_MAX 40
@@ -112,6 +113,7 @@ static int find(struct found *f, struct port_dir *root, const char *path, bool f
 
 struct level {
     struct kist_archive *archive;
+    const struct port_ids *ids; /* of the container; NULL: it is our side */
     struct kist_buf *path; /* of the member */
     struct port_dir *dir;
 };
@@ -120,7 +122,7 @@ static int pack(void *arg, const char *name, struct kist_error *err);
 
 static int pack_below(const struct level *at, struct port_dir *dir, struct kist_error *err)
 {
-    struct level inside = {at->archive, at->path, dir};
+    struct level inside = {at->archive, at->ids, at->path, dir};
 
     return port_dir_list(dir, pack, &inside, err);
 }
@@ -132,6 +134,10 @@ static int pack_one(const struct level *at, const char *name, struct kist_error 
     struct port_node n;
     int rc = port_node_read(at->dir, name, &n, err);
 
+    if (at->ids) { /* what the namespace has no number for stays what it is */
+        (void)port_id_inside(&at->ids->users, n.uid, &n.uid);
+        (void)port_id_inside(&at->ids->groups, n.gid, &n.gid);
+    }
     if (rc == 0 && n.type != PORT_NODE_SOCKET) {
         rc = kist_archive_node(at->archive, 0, at->dir, name, at->path->data, &n, err);
     }
@@ -157,12 +163,12 @@ static int pack(void *arg, const char *name, struct kist_error *err)
     return rc == KIST_E_NOT_FOUND ? 0 : rc; /* taken away meanwhile */
 }
 
-/* What f found, called name, into sink, without its finish. */
-static int pack_found(const struct found *f, const char *name, struct kist_sink *sink, struct kist_error *err)
+/* What f found, called name, into sink, without its finish; ids as struct level has them. */
+static int pack_found(const struct found *f, const struct port_ids *ids, const char *name, struct kist_sink *sink, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf path = KIST_BUF_INIT(KIST_MAX_PATH + 1);
     struct kist_archive archive = {.link_count = 0};
-    const struct level top = {&archive, &path, f->dir};
+    const struct level top = {&archive, ids, &path, f->dir};
     int rc = kist_buf_puts(&path, name, err);
 
     kist_tar_writer_init(&archive.writer, sink);
@@ -176,6 +182,7 @@ static int pack_found(const struct found *f, const char *name, struct kist_sink 
 
 struct unpack {
     const struct kist_copy *how;
+    const struct port_ids *ids; /* of the container; NULL: it is our side */
     struct port_dir *top, *at; /* at: the last member's directory, */
     char *at_path;             /* and its path below top */
     struct port_file *file;    /* being written */
@@ -183,10 +190,18 @@ struct unpack {
     uint64_t bytes;            /* of files */
 };
 
+/* Changes an owner to what it is on disk. */
+static int shift(const struct port_ids *ids, uint32_t *uid, uint32_t *gid, struct kist_error *err)
+{
+    return !ids || (port_id_outside(&ids->users, *uid, uid) && port_id_outside(&ids->groups, *gid, gid))
+               ? 0
+               : kist_error_set(err, KIST_E_USAGE, "the container's user namespace has no user %u or no group %u", (unsigned)*uid, (unsigned)*gid);
+}
+
 /* The directory at path below top, with those on the way that are missing. */
 static int enter_made(struct unpack *u, struct port_dir **out, const char *path, struct kist_error *err)
 {
-    const struct port_node missing = {.type = PORT_NODE_DIRECTORY, .mode = 0755, .uid = u->how->uid, .gid = u->how->gid};
+    struct port_node missing = {.type = PORT_NODE_DIRECTORY, .mode = 0755, .uid = u->how->uid, .gid = u->how->gid};
     int rc = port_place_enter(out, u->top, path, err);
 
     if (rc == KIST_E_NOT_FOUND && path[0]) {
@@ -196,6 +211,7 @@ static int enter_made(struct unpack *u, struct port_dir **out, const char *path,
         struct port_dir *up;
 
         rc = above ? enter_made(u, &up, above, err) : kist_error_nomem(err);
+        rc = rc < 0 ? rc : shift(u->ids, &missing.uid, &missing.gid, err);
         if (rc == 0) {
             rc = port_node_put(up, base, &missing, &file, err);
             port_dir_close(up);
@@ -283,7 +299,8 @@ static int make_member(struct unpack *u, const struct kist_tar_entry *e, struct 
     u->node = (struct port_node){.type = types[e->type], .mode = how->owners ? e->mode : e->mode & (device ? 0600 : 01777),
                                  .uid = how->owners ? e->uid : how->uid, .gid = how->owners ? e->gid : how->gid,
                                  .mtime = e->mtime, .major = e->major, .minor = e->minor, .target = target};
-    rc = port_node_put(u->at, base, &u->node, &u->file, err);
+    rc = shift(u->ids, &u->node.uid, &u->node.gid, err);
+    rc = rc < 0 ? rc : port_node_put(u->at, base, &u->node, &u->file, err);
     u->node.target = NULL;
     return rc;
 }
@@ -362,17 +379,17 @@ static int aim(const struct found *from, struct found *to, const struct kist_cop
     return 0;
 }
 
-static int unpack_into(const struct kist_copy *c, const struct found *from, const char *name, struct port_dir *top, uint64_t *bytes,
-                       struct kist_error *err)
+static int unpack_into(const struct kist_copy *c, const struct port_ids *ids, const struct found *from, const char *name, struct port_dir *top,
+                       uint64_t *bytes, struct kist_error *err)
 {
     static const struct kist_tar_handler handler = {.raw = on_raw, .entry = on_entry, .data = on_data, .end = on_end, .finish = on_finish};
-    struct unpack u = {.how = c, .top = top};
+    struct unpack u = {.how = c, .ids = c->in ? ids : NULL, .top = top};
     struct kist_tar *tar = NULL;
     int rc = kist_tar_new(&tar, &handler, &u, err);
 
     if (rc == 0 && c->feed) {
         rc = c->feed(c->feed_arg, kist_tar_sink(tar), err);
-    } else if (rc == 0 && (rc = pack_found(from, name, kist_tar_sink(tar), err)) == 0) {
+    } else if (rc == 0 && (rc = pack_found(from, c->in ? NULL : ids, name, kist_tar_sink(tar), err)) == 0) {
         rc = kist_sink_finish(kist_tar_sink(tar), err);
     }
     kist_tar_free(tar);
@@ -397,13 +414,26 @@ static int open_root(struct port_dir **out, const struct kist_engine *e, const c
     return rc < 0 ? kist_error_wrap(err, "container '%.12s'", id) : 0;
 }
 
+/* With a user namespace of its own, what comes in is made by its root. */
+static int find_ids(struct kist_spec *spec, cJSON **config, const struct kist_engine *e, const char *id, bool in, struct kist_error *err)
+{
+    int rc = kist_container_config(e, id, config, err);
+
+    rc = rc < 0 ? rc : kist_spec_parse(spec, *config, err);
+    return rc < 0 || !in ? rc : port_ids_wear(&spec->sandbox.command.ids, err);
+}
+
 int kist_container_copy(const struct kist_engine *e, const char *id, const struct kist_copy *c, uint64_t *bytes, struct kist_error *err)
 {
+    KIST_AUTO(json) cJSON *config = NULL;
+    KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
+    const struct port_ids *ids = &spec.sandbox.command.ids;
     struct port_dir *root = NULL, *top = NULL;
     struct found *from = calloc(2, sizeof(*from)), *to = from + 1;
     const char *name = ".";
     int rc = from ? open_root(&root, e, id, err) : kist_error_nomem(err);
 
+    rc = rc < 0 ? rc : find_ids(&spec, &config, e, id, c->in, err);
     if (rc == 0 && !c->feed) {
         const char *path = c->in ? c->outside : c->inside;
 
@@ -413,12 +443,12 @@ int kist_container_copy(const struct kist_engine *e, const char *id, const struc
         }
     }
     if (rc == 0 && c->sink) {
-        rc = pack_found(from, from->contents || !from->given[0] ? "." : from->given, c->sink, err);
+        rc = pack_found(from, ids, from->contents || !from->given[0] ? "." : from->given, c->sink, err);
         rc = rc == 0 ? kist_sink_finish(c->sink, err) : rc;
     } else if (rc == 0) {
         rc = find(to, c->in ? root : NULL, c->in ? c->inside : c->outside, true, err);
         rc = rc == 0 ? aim(from, to, c, &top, &name, err) : rc;
-        rc = rc == 0 ? unpack_into(c, from, name, top, bytes, err) : rc;
+        rc = rc == 0 ? unpack_into(c, ids, from, name, top, bytes, err) : rc;
     }
     if (from) {
         release_found(from);

@@ -181,7 +181,7 @@ void kist_run_options_release(struct kist_run_options *o)
                                        &o->cap_add, &o->cap_drop,  &o->security_opt, &o->labels,  &o->label_files,
                                        &o->publish, &o->expose,    &o->aliases,      &o->add_hosts, &o->dns,
                                        &o->dns_search, &o->dns_options,
-                                       &o->ulimits, &o->devices,   &o->group_add,    &o->sysctls};
+                                       &o->ulimits, &o->devices,   &o->group_add,    &o->sysctls, &o->uid_maps, &o->gid_maps};
 
     for (size_t i = 0; i < KIST_COUNT(lists); i++) {
         kist_strv_release(lists[i]);

@@ -50,6 +50,9 @@ struct kist_run_options {
     uint64_t shm_size;        /* bytes; 0: 64 MiB */
     const char *oom_score;    /* -1000 ... 1000 */
     const char *pid, *ipc, *uts; /* "host", "private" */
+    const char *userns, *userns_default; /* "host", "private" */
+    struct kist_strv uid_maps, gid_maps; /* --uidmap, --gidmap: "CONTAINER:HOST:SIZE" */
+    struct kist_strv userns_map;         /* where none is given; the caller's */
     bool tty, interactive, read_only, privileged, init;
 };
 

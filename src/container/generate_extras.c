@@ -291,5 +291,6 @@ int kist_generate_extras(cJSON *spec, const struct kist_generation *g, struct ki
     rc = rc < 0 ? rc : put_devices(linux_part, &o->devices, err);
     rc = rc < 0 ? rc : put_sysctls(linux_part, &o->sysctls, err);
     rc = rc < 0 ? rc : put_shm(spec, o->shm_size, err);
+    rc = rc < 0 ? rc : kist_generate_users(linux_part, o, err);
     return rc < 0 ? rc : share_namespaces(spec, linux_part, o, err);
 }

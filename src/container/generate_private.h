@@ -38,6 +38,9 @@ int kist_generate_notes(cJSON *spec, const struct kist_generation *g, struct kis
 /* The annotations of container/network.h; after the others. */
 int kist_generate_network(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
 
+/* A user namespace: into linux, behind the other namespaces. */
+int kist_generate_users(cJSON *linux_part, const struct kist_run_options *o, struct kist_error *err) KIST_CHECKED;
+
 /* Last: flags that change what the others made. */
 int kist_generate_extras(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
 

@@ -142,7 +142,7 @@ int kist_spec_parse(struct kist_spec *spec, const cJSON *config, struct kist_err
 void kist_spec_release(struct kist_spec *spec)
 {
     void *const owned[] = {spec->mounts,         spec->devices,          spec->sysctls, spec->rlimits,
-                           spec->rules,          spec->groups,           spec->argv,    spec->env,
+                           spec->rules,          spec->groups,     spec->users, spec->user_groups,           spec->argv,    spec->env,
                            (void *)spec->masked, (void *)spec->read_only};
 
     for (size_t i = 0; i < KIST_COUNT(owned); i++) {

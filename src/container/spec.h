@@ -23,6 +23,7 @@ struct kist_spec {
     struct port_rlimit *rlimits;
     struct port_device_rule *rules;
     uint32_t *groups;
+    struct port_id_range *users, *user_groups; /* of the user namespace */
     char **argv, **env;
     const char **masked, **read_only;
     struct kist_strv texts;

@@ -13,6 +13,7 @@ static const struct {
 } namespaces[] = {
     {"mount", PORT_OWN_MOUNTS}, {"pid", PORT_OWN_PIDS},        {"uts", PORT_OWN_HOSTNAME},
     {"ipc", PORT_OWN_IPC},      {"network", PORT_OWN_NETWORK}, {"cgroup", PORT_OWN_CGROUPS},
+    {"user", PORT_OWN_USERS},
 };
 
 static int parse_namespace(unsigned *own, const cJSON *item, struct kist_error *err)
@@ -267,8 +268,7 @@ static int parse_seccomp(struct kist_spec *spec, const cJSON *part, struct kist_
 
 static int refuse_rest(const cJSON *part, struct kist_error *err)
 {
-    static const char *const refused[] = {"uidMappings", "gidMappings", "intelRdt",
-                                          "personality", "mountLabel",  "timeOffsets"};
+    static const char *const refused[] = {"intelRdt", "personality", "mountLabel", "timeOffsets"};
 
     for (size_t i = 0; i < KIST_COUNT(refused); i++) {
         if (kist_spec_has(part, refused[i])) {
@@ -290,6 +290,7 @@ int kist_spec_parse_linux(struct kist_spec *spec, const cJSON *config, struct ki
         rc = kist_spec_refuse("linux.rootfsPropagation", err);
     }
     rc = rc < 0 ? rc : parse_namespaces(spec, part, err);
+    rc = rc < 0 ? rc : kist_spec_parse_users(spec, part, err);
     rc = rc < 0 ? rc : parse_devices(spec, part, err);
     rc = rc < 0 ? rc : parse_resources(spec, part, err);
     rc = rc < 0 ? rc : parse_sysctls(spec, part, err);

@@ -9,6 +9,9 @@ int kist_spec_parse_mounts(struct kist_spec *spec, const cJSON *config, struct k
 /* After the mounts, which decide whether there is a /dev to fill. */
 int kist_spec_parse_linux(struct kist_spec *spec, const cJSON *config, struct kist_error *err) KIST_CHECKED;
 
+/* After process and namespaces. */
+int kist_spec_parse_users(struct kist_spec *spec, const cJSON *part, struct kist_error *err) KIST_CHECKED;
+
 /* "<what>" is asked for and not done: KIST_E_UNSUPPORTED. */
 int kist_spec_refuse(const char *what, struct kist_error *err);
 /* "<what>" makes no sense: KIST_E_USAGE. */

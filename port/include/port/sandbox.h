@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "port/cgroup.h"
+#include "port/idmap.h"
 #include "port/mount.h"
 #include "port/network.h"
 #include "port/process.h"
@@ -23,6 +24,7 @@ enum {
     PORT_OWN_IPC = 1 << 3,
     PORT_OWN_NETWORK = 1 << 4, /* with nothing in it but a loopback interface that is up */
     PORT_OWN_CGROUPS = 1 << 5,
+    PORT_OWN_USERS = 1 << 6, /* as command.ids numbers them; the other namespaces, but for mounts at first and processes, are its */
 };
 
 struct port_rlimit {
@@ -53,6 +55,7 @@ struct port_command {
     char *const *argv; /* argv[0] without a slash is looked for along PATH of env */
     char *const *env;
     const char *cwd; /* absolute; made when missing */
+    struct port_ids ids; /* of its user namespace, in which the numbers below are; they, and 0, are in it */
     uint32_t uid, gid;
     const uint32_t *groups;
     size_t group_count;
