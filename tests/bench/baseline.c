@@ -1,9 +1,9 @@
 /*
- * What 'kist run --rm' of 'true' is held against: a bare program that makes the same process out of the same
- * namespaces, groups and mounts, with everything known beforehand and nothing looked at twice.
+ * What 'kist run --rm' and 'kist exec' of 'true' are held against: a bare program that makes the same process out of the
+ * same namespaces, groups and mounts, with everything known beforehand and nothing looked at twice.
  *
- *     baseline DIR LAYER...      DIR: an empty directory on the store's filesystem; LAYER: squashfs files,
- * the base first
+ *     baseline DIR LAYER...      DIR: an empty directory on the store's filesystem; LAYER: squashfs files, the base first
+ *     baseline --enter PID ID    PID: process 1 of the container ID
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +93,24 @@ static void make_groups(const char *name)
     (void)mkdir("/sys/fs/cgroup/unified/kist", 0755);
     if (mkdir(path("/sys/fs/cgroup/unified/kist/%s", name), 0755) == 0) {
         unified = open(path("/sys/fs/cgroup/unified/kist/%s", name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+}
+
+/* Those that are there. */
+static void find_groups(const char *name)
+{
+    for (int i = 0; i < 4; i++) {
+        tasks[i] = open(path("/sys/fs/cgroup/%s/kist/%s/tasks", hierarchies[i], name), O_WRONLY | O_CLOEXEC);
+    }
+    unified = open(path("/sys/fs/cgroup/unified/kist/%s", name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void join_groups(void)
+{
+    for (int i = 0; i < 4; i++) {
+        if (tasks[i] >= 0 && write(tasks[i], "0", 1) < 0) {
+            die("join %s", hierarchies[i]);
+        }
     }
 }
 
@@ -238,10 +256,16 @@ static void loopback_up(void)
     (void)close(fd);
 }
 
-__attribute__((noreturn)) static void child(const char *dir, const char *name, int layers, char **files)
+__attribute__((noreturn)) static void run_true(void)
 {
     char *const argv[] = {(char *)"true", NULL}, *const env[] = {NULL};
 
+    (void)execve("/bin/true", argv, env);
+    die("exec");
+}
+
+__attribute__((noreturn)) static void child(const char *dir, const char *name, int layers, char **files)
+{
     (void)setsid();
     (void)sethostname(name, strlen(name));
     loopback_up();
@@ -256,33 +280,73 @@ __attribute__((noreturn)) static void child(const char *dir, const char *name, i
     do_mount(dir, "rw", NULL, MS_BIND, NULL);
     mount_root(layers, files);
     mount_world(name);
-    for (int i = 0; i < 4; i++) {
-        if (tasks[i] >= 0 && write(tasks[i], "0", 1) < 0) {
-            die("join %s", hierarchies[i]);
-        }
-    }
+    join_groups();
     (void)unshare(CLONE_NEWCGROUP);
     if (chdir("root") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0) {
         die("pivot_root");
     }
-    (void)execve("/bin/true", argv, env);
-    die("exec");
+    run_true();
 }
 
-int main(int argc, char **argv)
+/* As fork, into the unified group where there is one. */
+static pid_t make_process(uint64_t flags)
 {
     struct {
         uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
             set_tid_size, cgroup;
-    } args = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
-              .exit_signal = SIGCHLD};
+    } args = {.flags = flags, .exit_signal = SIGCHLD};
+
+    if (unified >= 0) {
+        args.flags |= 0x200000000ULL; /* CLONE_INTO_CGROUP */
+        args.cgroup = (uint64_t)unified;
+    }
+    return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static int end_of(pid_t pid)
+{
+    int status;
+
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        die("clone3");
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int enter(const char *target, const char *name)
+{
+    const int namespaces = CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWNS;
+    int process = (int)syscall(SYS_pidfd_open, (pid_t)strtol(target, NULL, 10), 0);
+    pid_t pid;
+
+    find_groups(name);
+    if (process < 0 || setns(process, CLONE_NEWPID) < 0) {
+        die("setns");
+    }
+    pid = make_process(0);
+    if (pid == 0) {
+        (void)setsid();
+        join_groups();
+        if (setns(process, namespaces) < 0 || chdir("/") < 0) {
+            die("setns");
+        }
+        run_true();
+    }
+    return end_of(pid);
+}
+
+int main(int argc, char **argv)
+{
     const char *dir, *name;
     char own_name[32];
     int status;
     pid_t pid;
 
+    if (argc == 4 && strcmp(argv[1], "--enter") == 0) {
+        return enter(argv[2], argv[3]);
+    }
     if (argc < 3 || argc - 2 > LAYERS_MAX) {
-        (void)fprintf(stderr, "usage: baseline DIR LAYER...\n");
+        (void)fprintf(stderr, "usage: baseline DIR LAYER... | baseline --enter PID ID\n");
         return 2;
     }
     dir = argv[1];
@@ -290,17 +354,11 @@ int main(int argc, char **argv)
     name = own_name;
     (void)mkdir(path("%s/mnt", dir), 0700);
     make_groups(name);
-    if (unified >= 0) {
-        args.flags |= 0x200000000ULL; /* CLONE_INTO_CGROUP */
-        args.cgroup = (uint64_t)unified;
-    }
-    pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    pid = make_process(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET);
     if (pid == 0) {
         child(dir, name, argc - 2, argv + 2);
     }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-        die("clone3");
-    }
+    status = end_of(pid);
     remove_groups(name);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return status;
 }

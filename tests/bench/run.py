@@ -1,4 +1,5 @@
 """What a run costs beyond the kernel's part of it: see README.md. Started by run.sh, in a mount namespace of its own."""
+import json
 import os
 import shutil
 import statistics
@@ -38,23 +39,91 @@ def show(name, values):
     print(f"{name:<28} {statistics.median(ordered):8.2f} {ordered[tenth]:8.2f} {ordered[-1 - tenth]:8.2f}")
 
 
-def pairs(rounds, image, store, baseline, folder):
-    files = layers_of(store, image)
+def turns(rounds, contestants):
+    """Each of the contestants (name -> a function that gives its command line) in every round; name -> its times."""
     null = os.open(os.devnull, os.O_RDWR)
-    bare, kist = [], []
+    times = {name: [] for name in contestants}
     for i in range(rounds + 2):
+        for name, command in contestants.items():
+            one = timed(command(), null)
+            if i >= 2: # the first ones fill caches
+                times[name].append(one)
+    os.close(null)
+    return times
+
+
+def beyond(times, bare, ours):
+    """Both, and what ours costs beyond the bare one, pair by pair."""
+    for column, what in enumerate(("wall", "CPU")):
+        show(f"{bare}, {what}", [one[column] for one in times[bare]])
+        show(f"{ours}, {what}", [one[column] for one in times[ours]])
+        show(f"kist beyond it, {what}", [two[column] - one[column] for one, two in zip(times[bare], times[ours])])
+
+
+def runs(rounds, image, store, baseline, folder):
+    files = layers_of(store, image)
+
+    def bare():
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder)
-        one = timed([baseline, folder, *files], null)
-        two = timed([kit.KIST, "--root", store, "run", "--rm", "--network", "none", image, "true"], null)
-        if i >= 2: # the first ones fill caches
-            bare.append(one)
-            kist.append(two)
-    print(f"{rounds} pairs, {len(files)} layers; milliseconds: median, 10 %, 90 %")
+        return [baseline, folder, *files]
+
+    print(f"run: {rounds} pairs, {len(files)} layers; milliseconds: median, 10 %, 90 %")
+    beyond(turns(rounds, {"bare run": bare, "kist run --rm": lambda: kist_run(store, image)}), "bare run", "kist run --rm")
+
+
+def kist_run(store, image):
+    return [kit.KIST, "--root", store, "run", "--rm", "--network", "none", image, "true"]
+
+
+def execs(rounds, image, store, baseline):
+    name = kit.command(kit.KIST, "--root", store, "run", "-d", "--network", "none", image, "sleep", "10000").strip()
+    try:
+        pid = kit.command(kit.KIST, "--root", store, "inspect", "--format", "{{.State.Pid}}", name).strip()
+        print(f"exec: {rounds} pairs; milliseconds: median, 10 %, 90 %")
+        beyond(turns(rounds, {"bare exec": lambda: [baseline, "--enter", pid, name],
+                              "kist exec": lambda: [kit.KIST, "--root", store, "exec", name, "true"]}),
+               "bare exec", "kist exec")
+    finally:
+        kit.command(kit.KIST, "--root", store, "rm", "-f", name)
+
+
+def make_bundle(bundle, image, store):
+    """The image unpacked, with the configuration that kist would run it by."""
+    name = kit.command(kit.KIST, "--root", store, "create", "--network", "none", image, "true").strip()
+    os.makedirs(os.path.join(bundle, "rootfs"))
+    with open(os.path.join(store, "containers", name, "config.json")) as file:
+        config = json.load(file)
+    kit.command("sh", "-c", f"{kit.KIST} --root {store} export {name} | tar -xf - -C {bundle}/rootfs")
+    kit.command(kit.KIST, "--root", store, "rm", name)
+    config["linux"]["cgroupsPath"] = "/kist/bench"
+    for mount in config["mounts"]:
+        if mount["source"].startswith("etc/"): # kist's word for files that it makes
+            mount["source"] = os.path.join(bundle, os.path.basename(mount["source"]))
+            shutil.copy("/etc/hostname", mount["source"])
+    with open(os.path.join(bundle, "config.json"), "w") as file:
+        json.dump(config, file)
+
+
+def engines(rounds, image, store, bundle):
+    others = [name for name in ("crun", "runc") if shutil.which(name)]
+    if not others:
+        print("engines: neither crun nor runc is installed")
+        return
+    if os.path.ismount("/sys/fs/cgroup/unified"): # crun refuses to work with both
+        kit.command("umount", "/sys/fs/cgroup/unified")
+    make_bundle(bundle, image, store)
+    contestants = {"kist run --rm": lambda: kist_run(store, image)}
+    for name in others:
+        contestants[name + " run"] = lambda name=name: [shutil.which(name), "run", "-b", bundle, f"bench-{os.getpid()}"]
+    times = turns(rounds, contestants)
+    print(f"engines: {rounds} rounds; milliseconds: median, 10 %, 90 %")
     for column, what in enumerate(("wall", "CPU")):
-        show(f"bare program, {what}", [one[column] for one in bare])
-        show(f"kist run --rm, {what}", [two[column] for two in kist])
-        show(f"kist beyond it, {what}", [two[column] - one[column] for one, two in zip(bare, kist)])
+        for name in contestants:
+            show(f"{name}, {what}", [one[column] for one in times[name]])
+        for name in others:
+            ratios = [ours[column] / other[column] for ours, other in zip(times["kist run --rm"], times[name + " run"])]
+            show(f"kist / {name}, {what}", ratios)
 
 
 def main():
@@ -73,7 +142,9 @@ def main():
         try:
             image, store = registry.push(layout + ":latest", "box:1"), os.path.join(place, "store")
             kit.command(kit.KIST, "--root", store, "pull", "-q", image)
-            pairs(rounds, image, store, baseline, os.path.join(place, "bare"))
+            runs(rounds, image, store, baseline, os.path.join(place, "bare"))
+            execs(rounds, image, store, baseline)
+            engines(rounds, image, store, os.path.join(place, "bundle"))
         finally:
             registry.stop()
             kit.command("umount", RUN)

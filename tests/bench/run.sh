@@ -1,6 +1,6 @@
 #!/bin/bash
-# tests/bench/run.sh [ROUNDS]: what 'kist run --rm' of busybox's 'true' costs beyond a bare program that makes the same process
-# (baseline.c), in pairs. KIST is the binary (build/release/kist). See README.md. Nothing is asserted.
+# tests/bench/run.sh [ROUNDS]: what 'kist run --rm' and 'kist exec' of busybox's 'true' cost beyond a bare program that makes the same
+# process (baseline.c), and beside crun and runc. KIST is the binary (build/release/kist). See README.md. Nothing is asserted.
 set -eu
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" = 0 ] || { echo "run.sh: run it as root: it mounts filesystems" >&2; exit 1; }
