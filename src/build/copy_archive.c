@@ -42,6 +42,7 @@ static int read_head(struct kist_copy_plan *c, const char *path, struct head *h,
 {
     int rc = kist_context_read(c->from, path, begin, NULL, sink, err);
 
+    rc = rc == 0 ? kist_sink_finish(sink, err) : rc; /* a stage may have held it all until now */
     return h->len == sizeof(h->data) ? 0 : rc;
 }
 
