@@ -84,6 +84,10 @@
 #ifndef KIST_MAX_STORE_INDEX
 #define KIST_MAX_STORE_INDEX (8U << 20)
 #endif
+/* Steps that the build cache knows. */
+#ifndef KIST_MAX_BUILD_CACHE
+#define KIST_MAX_BUILD_CACHE 1024U
+#endif
 /* Seconds for which what a failed or killed pull left is kept, to be gone on with: 7 days. */
 #ifndef KIST_MAX_LEFT_AGE
 #define KIST_MAX_LEFT_AGE (7 * 24 * 60 * 60)

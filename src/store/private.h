@@ -176,9 +176,13 @@ typedef void kist_store_freed_fn(void *arg, const struct kist_digest *digest, ui
 int kist_image_reaches(const struct kist_image *image, struct kist_digest_set *set,
                        struct kist_error *err) KIST_CHECKED;
 /* Adds what is kept whatever the index says: what live leases name, the images of containers, and of images that are not in
- * the index also what they need. */
+ * the index also what they need; and the layers of the build cache, but for the second. */
 int kist_store_held(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
                     struct kist_error *err) KIST_CHECKED;
+int kist_store_held_otherwise(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
+                              struct kist_error *err) KIST_CHECKED;
+/* Adds the layers that steps of builds name. The caller holds the lock. */
+int kist_store_steps_reach(struct kist_store *s, struct kist_digest_set *keep, struct kist_error *err) KIST_CHECKED;
 /* Deletes blobs and layers that neither index, nor a live lease, nor a container reaches; tells freed (may be
  * NULL) of each. */
 int kist_store_sweep(struct kist_store *s, const struct kist_index *index, kist_store_freed_fn *freed,

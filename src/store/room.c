@@ -9,9 +9,10 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "private.h"
+#include "store/steps.h"
 
 #define PREFIX "room-"
-#define ROUNDS 4
+#define ROUNDS 5
 #define PLACE_MAX 320
 #define TEXT_MAX (PLACE_MAX + 24)
 
@@ -203,7 +204,7 @@ static int try(const struct asking *a, uint64_t *missing, struct kist_error *err
 }
 
 /* 1: images went that make room for so many bytes; 0: there are none such. */
-static int evict(struct kist_store *s, uint64_t missing, struct kist_error *err)
+static int evict_images(struct kist_store *s, uint64_t missing, struct kist_error *err)
 {
     struct kist_store_prune options = {
         .all = true, .keep_previous = s->limits.keep_previous, .dry_run = true, .need = missing};
@@ -222,6 +223,18 @@ static int evict(struct kist_store *s, uint64_t missing, struct kist_error *err)
     }
     kist_store_removed_release(&removed);
     return rc < 0 ? rc : 1;
+}
+
+/* What can be built again goes before images do. */
+static int evict(struct kist_store *s, uint64_t missing, struct kist_error *err)
+{
+    const struct kist_store_step_prune options = {.need = missing};
+    struct kist_store_removed removed;
+    int rc = kist_store_step_drop(s, &options, &removed, err);
+    bool went = removed.freed > 0;
+
+    kist_store_removed_release(&removed);
+    return rc < 0 ? rc : went ? 1 : evict_images(s, missing, err);
 }
 
 /* 1: something went; 0: nothing may. What somebody who died left to be gone on with goes before images do. */

@@ -44,8 +44,8 @@ static int container_reaches(struct kist_store *s, const struct kist_digest *ima
     return rc;
 }
 
-int kist_store_held(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
-                    struct kist_error *err)
+int kist_store_held_otherwise(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
+                              struct kist_error *err)
 {
     struct kist_container_refs refs = {.v = NULL};
     int rc = kist_store_leases_collect(s, keep, err);
@@ -64,6 +64,14 @@ int kist_store_held(struct kist_store *s, const struct kist_index *index, struct
     }
     kist_container_refs_release(&refs);
     return rc;
+}
+
+int kist_store_held(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
+                    struct kist_error *err)
+{
+    int rc = kist_store_held_otherwise(s, index, keep, err);
+
+    return rc < 0 ? rc : kist_store_steps_reach(s, keep, err);
 }
 
 static int collect(struct kist_store *s, const struct kist_index *index, struct kist_digest_set *keep,
