@@ -13,8 +13,7 @@ static int bad(const char *why, struct kist_error *err)
     return kist_error_set(err, KIST_E_USAGE, "%s", why);
 }
 
-/* member takes value's place where there is one. Takes value always. */
-static int put(cJSON *object, const char *member, cJSON *value, struct kist_error *err)
+int kist_change_put(cJSON *object, const char *member, cJSON *value, struct kist_error *err)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(object, member);
     return kist_json_put(object, member, value, err);
@@ -30,7 +29,7 @@ static int member_of(cJSON *object, const char *name, bool array, cJSON **out, s
         return 0;
     }
     *out = array ? cJSON_CreateArray() : cJSON_CreateObject();
-    return put(object, name, *out, err);
+    return kist_change_put(object, name, *out, err);
 }
 
 /*
@@ -93,22 +92,22 @@ static int set_command(cJSON *run, const char *member, const char *text, struct 
     int rc;
 
     if (exec_form(text, &list, err) == 1) {
-        return put(run, member, list, err);
+        return kist_change_put(run, member, list, err);
     }
     array = cJSON_CreateArray();
-    rc = put(run, member, array, err);
+    rc = kist_change_put(run, member, array, err);
     for (size_t i = 0; i < KIST_COUNT(shell) && rc == 0; i++) {
         rc = kist_json_append(array, cJSON_CreateString(shell[i]), err);
     }
     return rc == 0 ? kist_json_append(array, cJSON_CreateString(text), err) : rc;
 }
 
-static int set_text(cJSON *run, const char *member, const char *text, struct kist_error *err)
+int kist_change_text(cJSON *run, const char *member, const char *text, struct kist_error *err)
 {
-    return put(run, member, cJSON_CreateString(text), err);
+    return kist_change_put(run, member, cJSON_CreateString(text), err);
 }
 
-static int add_text(cJSON *run, const char *member, const char *text, struct kist_error *err)
+int kist_change_append(cJSON *run, const char *member, const char *text, struct kist_error *err)
 {
     cJSON *array;
     int rc = member_of(run, member, true, &array, err);
@@ -126,7 +125,26 @@ static int set_directory(cJSON *run, const char *member, const char *text, struc
         rc = kist_buf_printf(&path, err, "%s%s", before ? before : "", before && kist_str_ends(before, "/") ? "" : "/");
     }
     rc = rc == 0 ? kist_buf_puts(&path, text, err) : rc;
-    return rc == 0 ? set_text(run, member, kist_buf_text(&path), err) : rc;
+    return rc == 0 ? kist_change_text(run, member, kist_buf_text(&path), err) : rc;
+}
+
+int kist_change_name(cJSON *run, const char *member, const char *name, struct kist_error *err)
+{
+    cJSON *object;
+    int rc = member_of(run, member, false, &object, err);
+
+    return rc < 0 ? rc : kist_change_put(object, name, cJSON_CreateObject(), err);
+}
+
+int kist_change_words(cJSON *run, const char *member, const struct kist_strv *words, struct kist_error *err)
+{
+    cJSON *array = cJSON_CreateArray();
+    int rc = kist_change_put(run, member, array, err);
+
+    for (size_t i = 0; i < words->n && rc == 0; i++) {
+        rc = kist_json_append(array, cJSON_CreateString(words->v[i]), err);
+    }
+    return rc;
 }
 
 /* Names as members with an empty value: "80" is "80/tcp". */
@@ -136,19 +154,18 @@ static int add_names(cJSON *run, const char *member, const char *text, struct ki
     KIST_AUTO(json) cJSON *list = NULL;
     bool port = strcmp(member, "ExposedPorts") == 0;
     const cJSON *item;
-    cJSON *object;
-    int rc = member_of(run, member, false, &object, err);
+    int rc = 0;
 
-    if (rc == 0 && !port && exec_form(text, &list, err) == 1) {
+    if (!port && exec_form(text, &list, err) == 1) {
         cJSON_ArrayForEach(item, list)
         {
-            rc = rc == 0 ? put(object, item->valuestring, cJSON_CreateObject(), err) : rc;
+            rc = rc == 0 ? kist_change_name(run, member, item->valuestring, err) : rc;
         }
         return rc;
     }
     while (rc == 0 && (rc = next_word(&text, &word, err)) == 1) {
         rc = port && !strchr(kist_buf_text(&word), '/') ? kist_buf_puts(&word, "/tcp", err) : 0;
-        rc = rc == 0 ? put(object, kist_buf_text(&word), cJSON_CreateObject(), err) : rc;
+        rc = rc == 0 ? kist_change_name(run, member, kist_buf_text(&word), err) : rc;
     }
     return rc;
 }
@@ -158,7 +175,7 @@ static int put_env(cJSON *run, const char *member, const char *key, const char *
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(WORD_MAX);
     size_t len = strlen(key) + 1;
     cJSON *array, *item;
-    int index = 0, rc = kist_buf_printf(&text, err, "%s=%s", key, value);
+    int rc = kist_buf_printf(&text, err, "%s=%s", key, value);
 
     if (rc < 0 || (rc = member_of(run, member, true, &array, err)) < 0) {
         return rc;
@@ -166,15 +183,15 @@ static int put_env(cJSON *run, const char *member, const char *key, const char *
     cJSON_ArrayForEach(item, array)
     {
         if (cJSON_IsString(item) && strncmp(item->valuestring, kist_buf_text(&text), len) == 0) {
-            cJSON_DeleteItemFromArray(array, index);
-            break;
+            cJSON *changed = cJSON_CreateString(kist_buf_text(&text)); /* in its place, as Docker has it */
+
+            return changed && cJSON_ReplaceItemViaPointer(array, item, changed) ? 0 : kist_error_nomem(err);
         }
-        index++;
     }
     return kist_json_append(array, cJSON_CreateString(kist_buf_text(&text)), err);
 }
 
-static int put_pair(cJSON *run, const char *member, const char *key, const char *value, struct kist_error *err)
+int kist_change_pair(cJSON *run, const char *member, const char *key, const char *value, struct kist_error *err)
 {
     cJSON *object;
     int rc;
@@ -183,7 +200,7 @@ static int put_pair(cJSON *run, const char *member, const char *key, const char 
         return put_env(run, member, key, value, err);
     }
     rc = member_of(run, member, false, &object, err);
-    return rc == 0 ? put(object, key, cJSON_CreateString(value), err) : rc;
+    return rc == 0 ? kist_change_put(object, key, cJSON_CreateString(value), err) : rc;
 }
 
 /* "a=b c='d e'", or of old "a b c" */
@@ -197,13 +214,13 @@ static int set_pairs(cJSON *run, const char *member, const char *text, struct ki
         char *key = word.data, *value = key ? strchr(key, '=') : NULL;
 
         if (!value && first && text[strspn(text, " \t")] != '\0') {
-            return put_pair(run, member, kist_buf_text(&word), text + strspn(text, " \t"), err);
+            return kist_change_pair(run, member, kist_buf_text(&word), text + strspn(text, " \t"), err);
         }
         if (!value || value == key) {
             return bad("it wants NAME=VALUE", err);
         }
         *value++ = '\0';
-        if ((rc = put_pair(run, member, key, value, err)) < 0) {
+        if ((rc = kist_change_pair(run, member, key, value, err)) < 0) {
             return rc;
         }
         first = false;
@@ -217,8 +234,8 @@ static const struct instruction {
 } instructions[] = {
     {"CMD", "Cmd", set_command},          {"ENTRYPOINT", "Entrypoint", set_command},
     {"ENV", "Env", set_pairs},            {"EXPOSE", "ExposedPorts", add_names},
-    {"LABEL", "Labels", set_pairs},       {"ONBUILD", "OnBuild", add_text},
-    {"STOPSIGNAL", "StopSignal", set_text}, {"USER", "User", set_text},
+    {"LABEL", "Labels", set_pairs},       {"ONBUILD", "OnBuild", kist_change_append},
+    {"STOPSIGNAL", "StopSignal", kist_change_text}, {"USER", "User", kist_change_text},
     {"VOLUME", "Volumes", add_names},     {"WORKDIR", "WorkingDir", set_directory},
 };
 

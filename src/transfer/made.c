@@ -34,28 +34,37 @@ static int describe_layers(struct kist_store *s, const struct kist_made *made, s
     return rc;
 }
 
-int kist_made_add(struct kist_store *s, const struct kist_made *made, struct kist_digest *id, struct kist_error *err)
+int kist_made_compose(struct kist_store *s, const struct kist_made *made, struct kist_buf *config, struct kist_buf *manifest,
+                      struct kist_descriptor *desc, struct kist_error *err)
 {
-    KIST_AUTO(buf) struct kist_buf config = KIST_BUF_INIT(KIST_MAX_CONFIG), manifest = KIST_BUF_INIT(KIST_MAX_MANIFEST);
     KIST_AUTO(free) struct kist_descriptor *layers = calloc(made->diff_id_count + 1, sizeof(*layers));
-    struct kist_descriptor config_desc, desc;
-    struct kist_image_new new = {made->name, &manifest, &desc, &config, &desc.digest};
-    enum kist_store_change change;
+    struct kist_descriptor config_desc;
     int rc = layers ? put_rootfs(made, err) : kist_error_nomem(err);
 
-    rc = rc < 0 ? rc : kist_json_print(made->config, false, &config, err);
+    rc = rc < 0 ? rc : kist_json_print(made->config, false, config, err);
     rc = rc < 0 ? rc : describe_layers(s, made, layers, err);
     if (rc < 0) {
         return rc;
     }
-    kist_compose_describe(&config_desc, KIST_MEDIA_OCI_CONFIG, &config);
-    rc = kist_compose_manifest(&config_desc, layers, made->diff_id_count, &manifest, err);
+    kist_compose_describe(&config_desc, KIST_MEDIA_OCI_CONFIG, config);
+    rc = kist_compose_manifest(&config_desc, layers, made->diff_id_count, manifest, err);
+    kist_compose_describe(desc, KIST_MEDIA_OCI_MANIFEST, manifest);
+    desc->platform = *made->platform;
+    return rc;
+}
+
+int kist_made_add(struct kist_store *s, const struct kist_made *made, struct kist_digest *id, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf config = KIST_BUF_INIT(KIST_MAX_CONFIG), manifest = KIST_BUF_INIT(KIST_MAX_MANIFEST);
+    struct kist_descriptor desc;
+    struct kist_image_new new = {made->name, &manifest, &desc, &config, &desc.digest};
+    enum kist_store_change change;
+    int rc = kist_made_compose(s, made, &config, &manifest, &desc, err);
+
     if (rc < 0) {
         return rc;
     }
-    kist_compose_describe(&desc, KIST_MEDIA_OCI_MANIFEST, &manifest);
-    desc.platform = *made->platform;
-    *id = config_desc.digest;
+    kist_digest_of(id, kist_buf_text(&config), config.len);
     return kist_store_image_add(s, &new, &change, err);
 }
 

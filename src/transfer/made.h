@@ -16,6 +16,10 @@ struct kist_made {
 /* The commit: config and manifest are written, and the name is the image's. *id: its ID. Errors: kist_store_image_add's. */
 int kist_made_add(struct kist_store *s, const struct kist_made *made, struct kist_digest *id, struct kist_error *err) KIST_CHECKED;
 
+/* The documents alone: config and manifest, appended to buffers that are empty, and what describes the manifest. */
+int kist_made_compose(struct kist_store *s, const struct kist_made *made, struct kist_buf *config, struct kist_buf *manifest,
+                      struct kist_descriptor *desc, struct kist_error *err) KIST_CHECKED;
+
 /* An entry of config's "history"; any text may be NULL. empty: it made no layer. */
 int kist_made_history(cJSON *config, const char *created, const char *created_by, const char *author, const char *comment,
                       bool empty, struct kist_error *err) KIST_CHECKED;

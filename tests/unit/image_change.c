@@ -12,7 +12,7 @@ static const struct {
     {{"CMD a", "cmd [\"b\"]"}, "{\"Cmd\":[\"b\"]}"},
     {{"  entrypoint\t[\"x\"]"}, "{\"Entrypoint\":[\"x\"]}"},
     {{"ENV A=1 B=two"}, "{\"Env\":[\"A=1\",\"B=two\"]}"},
-    {{"ENV A=1 AB=2", "ENV A=3"}, "{\"Env\":[\"AB=2\",\"A=3\"]}"},
+    {{"ENV A=1 AB=2", "ENV A=3"}, "{\"Env\":[\"A=3\",\"AB=2\"]}"},
     {{"ENV A one two  three"}, "{\"Env\":[\"A=one two  three\"]}"},
     {{"ENV A='x \"y' B=\"p\\\"q\" C=\\ z"}, "{\"Env\":[\"A=x \\\"y\",\"B=p\\\"q\",\"C= z\"]}"},
     {{"ENV A="}, "{\"Env\":[\"A=\"]}"},
