@@ -82,6 +82,7 @@ extern const struct kist_command kist_cmd_save, kist_cmd_load, kist_cmd_import, 
 extern const struct kist_command kist_cmd_supervise, kist_cmd_stop, kist_cmd_restart, kist_cmd_kill, kist_cmd_pause,
     kist_cmd_unpause, kist_cmd_wait, kist_cmd_rename, kist_cmd_logs;
 extern const struct kist_command kist_cmd_exec, kist_cmd_attach, kist_cmd_events;
+extern const struct kist_command kist_cmd_build, kist_cmd_builder_prune;
 extern const struct kist_command kist_cmd_port, kist_cmd_update;
 extern const struct kist_command kist_cmd_top, kist_cmd_stats;
 

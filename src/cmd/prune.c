@@ -64,6 +64,17 @@ static int run_containers(struct kist_app *app, const void *values, int count, c
     return rc;
 }
 
+static int prune_builder(struct kist_store *store, bool all, const struct kist_filters *filters, uint64_t *freed,
+                         struct kist_error *err)
+{
+    KIST_AUTO(strv) struct kist_strv deleted = {.v = NULL};
+    int rc = kist_pruning_builder(store, all, filters->has_until ? filters->until : 0, 0, &deleted, freed, err);
+
+    kist_pruning_list("Deleted build cache objects:", "", &deleted);
+    (void)(deleted.n > 0 && printf("\n"));
+    return rc;
+}
+
 static int prune_system(struct kist_app *app, const struct options *o, struct kist_filters *filters, uint64_t *freed,
                         struct kist_error *err)
 {
@@ -89,7 +100,7 @@ static int prune_system(struct kist_app *app, const struct options *o, struct ki
     }
     *freed += removed.freed;
     kist_store_removed_release(&removed);
-    return rc;
+    return rc < 0 || filters->has_labels ? rc : prune_builder(store, o->all, filters, freed, err);
 }
 
 static int run_system(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
@@ -103,9 +114,10 @@ static int run_system(struct kist_app *app, const void *values, int count, char 
     (void)count;
     (void)operands;
     if (rc == 0 && !o->force) {
-        (void)snprintf(warning, sizeof(warning), "\n  - all stopped containers%s\n  - all %s\n",
+        (void)snprintf(warning, sizeof(warning), "\n  - all stopped containers%s\n  - all %s\n  - %s build cache\n",
                        o->volumes ? "\n  - all anonymous volumes not used by at least one container" : "",
-                       o->all ? "images without at least one container associated to them" : "dangling images");
+                       o->all ? "images without at least one container associated to them" : "dangling images",
+                       o->all ? "all" : "unused");
         rc = kist_pruning_confirm("system prune", warning, err);
     }
     if (rc == 0) {

@@ -6,6 +6,7 @@
 #include "cmd/columns.h"
 #include "cmd/container_view.h"
 #include "cmd/image_view.h"
+#include "store/steps.h"
 
 
 struct options {
@@ -27,6 +28,7 @@ struct df {
     struct kist_container_list containers;
     struct kist_store_volume_list volumes;
     struct kind kinds[KINDS];
+    uint64_t steps; /* bytes of layers that only the build cache needs */
     cJSON *rows[KINDS]; /* of -v, in details */
     cJSON *details;
 };
@@ -169,6 +171,31 @@ static int add_cache(void *arg, const char *name, uint64_t bytes, struct kist_er
     return rc < 0 ? rc : kist_json_put_u64(row, "Bytes", bytes, err);
 }
 
+/* Steps of builds: their layers are the cache's where no image has them. */
+static int add_steps(struct df *d, struct kist_error *err)
+{
+    KIST_AUTO(store_step_list) struct kist_store_step_list steps = {.v = NULL};
+    char hex[KIST_DIGEST_HEX_MAX];
+    int rc = kist_store_steps(d->store, &steps, err);
+
+    for (size_t i = 0; i < steps.n && rc == 0; i++) {
+        const struct kist_store_step *step = &steps.v[i];
+        cJSON *row = cJSON_CreateObject();
+
+        d->kinds[CACHE].total++;
+        d->kinds[CACHE].active += step->needed;
+        d->kinds[CACHE].reclaimable += step->needed ? 0 : step->bytes;
+        d->steps += step->needed ? 0 : step->bytes;
+        rc = kist_json_append(d->rows[CACHE], row, err);
+        rc = rc < 0 ? rc : kist_json_put_string(row, "ID", kist_digest_hex(hex, &step->key), err);
+        rc = rc < 0 ? rc : kist_json_put_string(row, "Description", step->text, err);
+        rc = rc < 0 ? rc : kist_json_put_bool(row, "InUse", step->needed, err);
+        rc = rc < 0 ? rc : put_size(row, "Size", step->bytes, err);
+        rc = rc < 0 ? rc : kist_json_put_u64(row, "Bytes", step->bytes, err);
+    }
+    return rc == KIST_E_IO ? 0 : rc; /* a filesystem that is read-only: no lock is to be had */
+}
+
 static int find_all(struct df *d, bool keep_previous, struct kist_error *err)
 {
     struct kist_engine engine = {.store = d->store};
@@ -181,14 +208,15 @@ static int find_all(struct df *d, bool keep_previous, struct kist_error *err)
     rc = rc < 0 ? rc : kist_store_usage_each(d->store, "containers", add_container, d, err);
     rc = rc < 0 ? rc : kist_store_usage_each(d->store, "volumes", add_volume, d, err);
     rc = rc < 0 ? rc : kist_store_usage_each(d->store, "cache", add_cache, d, err);
+    rc = rc < 0 ? rc : add_steps(d, err);
     rc = rc < 0 ? rc : find_reclaimable(d, keep_previous, err);
     rc = rc < 0 ? rc : kist_store_usage(d->store, &usage, err);
     if (rc == 0) {
         d->kinds[CONTAINERS].bytes = usage.containers;
         d->kinds[VOLUMES].bytes = usage.volumes;
-        d->kinds[CACHE].bytes = usage.cache;
+        d->kinds[CACHE].bytes = usage.cache + d->steps;
         /* the store's own files are there for the images: so the sum is what du says */
-        d->kinds[IMAGES].bytes = usage.total - usage.containers - usage.volumes - usage.cache;
+        d->kinds[IMAGES].bytes = usage.total - usage.containers - usage.volumes - d->kinds[CACHE].bytes;
     }
     return rc;
 }

@@ -2,6 +2,7 @@
 
 const struct kist_command *const kist_commands[] = {
     &kist_cmd_pull,
+    &kist_cmd_build,
     &kist_cmd_tag,
     &kist_cmd_push,
     &kist_cmd_save,
@@ -21,6 +22,7 @@ const struct kist_command *const kist_commands[] = {
     &kist_cmd_image_prune,
     &kist_cmd_pin,
     &kist_cmd_unpin,
+    &kist_cmd_builder_prune,
     &kist_cmd_container_prune,
     &kist_cmd_system_prune,
     &kist_cmd_system_df,
@@ -54,6 +56,7 @@ const struct kist_command *const kist_commands[] = {
 
 const struct kist_command_alias kist_command_aliases[] = {
     {"image pull", &kist_cmd_pull},       {"image ls", &kist_cmd_images},       {"image list", &kist_cmd_images},
+    {"image build", &kist_cmd_build},
     {"image tag", &kist_cmd_tag},
     {"image push", &kist_cmd_push},
     {"image save", &kist_cmd_save},

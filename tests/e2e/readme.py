@@ -20,11 +20,16 @@ def commands():
 def first_use(t):
     app = configured({"Cmd": ["sh", "-c", "echo up; exec sleep 1000"]})
     images = {"alpine": f"{registry().host}/box", "registry.example/app:stable": f"{registry().host}/box", "app:1": app}
+    context = t.path("context")
+    os.mkdir(context)
+    t.write("context/Dockerfile", "FROM scratch\nARG VERSION\nCOPY Dockerfile /\nLABEL version=$VERSION\n")
     t.undo.callback(lambda: t.kist("rm", "-f", "app", "web"))
     for words in commands():
         words = [images.get(word, word) for word in words]
         # a terminal is for people: here the shell reads what we write; and nobody waits for more of a log
         words = ["-i" if word == "-it" else word for word in words if word != "-f" or words[1] != "logs"]
+        if words[1] == "build":
+            words = [context if word == "." else word.replace("dest=", f"dest={t.dir}/") for word in words]
         words = [t.path("hosts") if word == "." else word.replace("/etc/app.conf", "/etc/hosts") for word in words]
         t.kist(*words[1:], input=b"exit 0\n")
         if words[1] == "rmi":
