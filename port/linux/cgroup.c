@@ -20,6 +20,7 @@
 #define PARENT PORT_CGROUP_PARENT
 /* A group whose last process was just reaped may still be busy for a moment. */
 #define REMOVE_TRIES 50
+#define KILL_TRIES 2000 /* milliseconds */
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* v1 controllers that are of use; a hierarchy that has one of them gets a group. */
@@ -282,6 +283,40 @@ void port_cgroup_release(struct port_cgroup_set *set)
 }
 
 /* ---- removing ---- */
+
+void port_cgroup_kill_set(const struct port_cgroup_set *set)
+{
+    for (int tries = 0; tries < KILL_TRIES && set->n > 0; tries++) {
+        char text[8192], *rest = text, *line;
+        bool any = false;
+
+        if (!port_cgroup_read(set->v[0].dir, "cgroup.procs", text, sizeof(text))) {
+            return;
+        }
+        while ((line = strsep(&rest, "\n")) != NULL) {
+            uint64_t pid;
+
+            if (kist_str_u64(line, INT32_MAX, &pid) && pid > 1 && pid != (uint64_t)getpid()) {
+                any = true;
+                (void)kill((pid_t)pid, SIGKILL);
+            }
+        }
+        if (!any) {
+            return;
+        }
+        port_clock_sleep(1);
+    }
+}
+
+void port_cgroup_kill(const char *name)
+{
+    struct port_cgroup_set set;
+
+    if (port_cgroup_find(&set, name, NULL) == 0) {
+        port_cgroup_kill_set(&set);
+    }
+    port_cgroup_release(&set);
+}
 
 /* A group with those a privileged container made in it. 0, or -1 and errno. */
 static int remove_group(int parent, const char *name)

@@ -240,6 +240,7 @@ static int build_world(const struct port_child *child, int *slave, struct kist_e
     int rw = open(spec->root.rw, O_RDONLY | O_DIRECTORY | O_CLOEXEC), root = -1;
     int rc = rw < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s'", spec->root.rw) : 0;
 
+    rc = rc < 0 ? rc : port_join_enter(spec, child->joined, err);
     rc = rc < 0 ? rc : set_up_namespaces(child, err);
     rc = rc < 0 ? rc : enter_scratch(spec, err);
     rc = rc < 0 ? rc : port_root_build(&spec->root, child, rw, &root, err);

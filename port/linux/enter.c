@@ -32,14 +32,10 @@ static bool has_namespace(const char *name)
 
 pid_t port_enter_fork(const struct port_enter *enter, int target, pid_t (*make)(void *arg), void *arg)
 {
-    /* only children are moved by this, and later ones are to stay with us */
-    KIST_AUTO(fd) int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
     KIST_AUTO(fd) int its = port_namespace_open(enter->target.pid, "pid");
-    int number;
-    pid_t pid;
 
-    if (own < 0 || its < 0) {
-        errno = its < 0 && errno == ENOENT ? ESRCH : errno;
+    if (its < 0) {
+        errno = errno == ENOENT ? ESRCH : errno;
         return -1;
     }
     /* the number may be another's by now, and this its namespace: the pidfd, and the start time, know */
@@ -47,16 +43,7 @@ pid_t port_enter_fork(const struct port_enter *enter, int target, pid_t (*make)(
         errno = ESRCH;
         return -1;
     }
-    if (setns(its, CLONE_NEWPID) < 0) {
-        return -1;
-    }
-    pid = make(arg);
-    number = errno;
-    if (pid != 0) {
-        (void)setns(own, CLONE_NEWPID);
-        errno = number;
-    }
-    return pid;
+    return port_join_fork(its, make, arg);
 }
 
 /* All at once by the pidfd (5.8), else one by one; a namespace this kernel has not is not entered. */

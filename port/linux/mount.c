@@ -157,6 +157,19 @@ static int bind(const struct port_sandbox_spec *spec, const struct port_mount *m
     return port_mount_bind(root, &bind, err);
 }
 
+/* Its flags are its owner's; nodev, which holds for all of a container's mounts, among them. */
+static int mount_others(const struct port_mount *m, int root, struct kist_error *err)
+{
+    KIST_AUTO(fd) int tree = port_join_tree(m, err);
+    KIST_AUTO(fd) int target = tree < 0 ? -1 : port_place_make(root, m->target, true, err);
+
+    if (tree < 0 || target < 0) {
+        return KIST_MIN(tree, target);
+    }
+    return kernel_move_mount(tree, target) == 0 ? 0
+                                                : kist_error_sys(err, KIST_E_IO, errno, "cannot mount at '%s'", m->target);
+}
+
 static int mount_failed(const struct port_mount *m, int number, struct kist_error *err)
 {
     if (number == ENODEV) {
@@ -276,6 +289,9 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
             break;
         case PORT_MOUNT_BIND:
             rc = bind(spec, m, root, err);
+            break;
+        case PORT_MOUNT_OTHERS:
+            rc = mount_others(m, root, err);
             break;
         case PORT_MOUNT_CGROUP:
             rc = mount_cgroup(m, groups, &spec->command.ids, root, err);

@@ -183,6 +183,16 @@ int port_network_attach(const struct port_network *net, int pid, struct kist_err
     return rc;
 }
 
+void port_network_detach(const struct port_network *net)
+{
+    struct port_netlink n;
+
+    if (open_route(&n, NULL) == 0) {
+        drop_pair(&n, net);
+        port_netlink_close(&n);
+    }
+}
+
 int port_network_inside(const struct port_network *net, struct kist_error *err)
 {
     struct port_netlink n;

@@ -14,10 +14,7 @@
 
 #include "base/str.h"
 #include "kernel.h"
-#include "port/clock.h"
 #include "sandbox_private.h"
-
-#define KILL_TRIES 2000 /* milliseconds */
 
 struct port_sandbox {
     pid_t pid;
@@ -111,6 +108,17 @@ static pid_t make(void *arg)
     return make_process(m->sandbox, (own & PORT_OWN_USERS) != 0 ? own & ~PORT_USERS_OWN : own, &m->child->joined_unified);
 }
 
+/* The descriptor of the PID namespace to be joined, -1. */
+static int pids_to_join(const struct port_child *child)
+{
+    for (size_t i = 0; child->spec && i < child->spec->join_count; i++) {
+        if (child->spec->joins[i].what == PORT_OWN_PIDS) {
+            return child->joined[i];
+        }
+    }
+    return -1;
+}
+
 static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_error *err)
 {
     struct making making = {s, child};
@@ -119,7 +127,7 @@ static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_e
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot make a socket to the container");
     }
-    s->pid = child->enter ? port_enter_fork(child->enter, child->target, make, &making) : make(&making);
+    s->pid = child->enter ? port_enter_fork(child->enter, child->target, make, &making) : port_join_fork(pids_to_join(child), make, &making);
     number = errno;
     if (s->pid == 0) {
         (void)close(ends[0]);
@@ -133,6 +141,9 @@ static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_e
         return number == ESRCH || number == ENOMEM /* of a PID namespace whose process 1 is gone */
                    ? kist_error_set(err, KIST_E_CONFLICT, "it has ended")
                    : kist_error_sys(err, KIST_E_FAIL, number, "cannot make a process in it");
+    }
+    if (s->pid < 0 && number == ENOMEM && pids_to_join(child) >= 0) {
+        return kist_error_set(err, KIST_E_CONFLICT, "cannot join a PID namespace: it has ended");
     }
     if (s->pid < 0) {
         return clone_failed(child->spec->own, number, err);
@@ -269,16 +280,19 @@ int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec
         return kist_error_nomem(err);
     }
     s->whole = (spec->own & PORT_OWN_PIDS) != 0;
-    rc = port_cgroup_make(&s->groups, &spec->cgroup, err);
+    rc = port_join_open(child.joined, spec, err);
+    rc = rc < 0 ? rc : port_cgroup_make(&s->groups, &spec->cgroup, err);
     if (rc == 0 && (spec->own & PORT_OWN_USERS) != 0) {
         rc = port_users_make(&s->users, spec, err);
         child.user_ns = s->users.ns[PORT_USERS_USER];
     }
-    if (rc < 0) {
+    if (rc == 0) {
+        rc = begin(out, s, &child, signals, err);
+    } else {
         port_sandbox_free(s);
-        return rc;
     }
-    return begin(out, s, &child, signals, err);
+    port_join_close(child.joined);
+    return rc;
 }
 
 int port_sandbox_enter(struct port_sandbox **out, const struct port_enter *enter, struct port_signals *signals,
@@ -405,31 +419,6 @@ int port_sandbox_wait(struct port_sandbox *s, struct port_signals *signals, bool
     return 0;
 }
 
-/* With a process namespace of its own all of it ends with process 1; else the group knows who is left. */
-static void kill_group(const struct port_sandbox *s)
-{
-    for (int tries = 0; tries < KILL_TRIES && s->groups.n > 0; tries++) {
-        char text[8192], *rest = text, *line;
-        bool any = false;
-
-        if (!port_cgroup_read(s->groups.v[0].dir, "cgroup.procs", text, sizeof(text))) {
-            return;
-        }
-        while ((line = strsep(&rest, "\n")) != NULL) {
-            uint64_t pid;
-
-            if (kist_str_u64(line, INT32_MAX, &pid) && pid > 1 && pid != (uint64_t)getpid()) {
-                any = true;
-                (void)kill((pid_t)pid, SIGKILL);
-            }
-        }
-        if (!any) {
-            return;
-        }
-        port_clock_sleep(1);
-    }
-}
-
 bool port_sandbox_out_of_memory(const struct port_sandbox *s)
 {
     return port_limits_oom(&s->groups);
@@ -448,8 +437,8 @@ void port_sandbox_free(struct port_sandbox *s)
         }
     }
     if (!s->entered) {
-        if (!s->whole) {
-            kill_group(s);
+        if (!s->whole) { /* else all of it ends with process 1 */
+            port_cgroup_kill_set(&s->groups);
         }
         port_cgroup_remove_set(&s->groups);
     }

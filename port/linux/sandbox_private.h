@@ -149,6 +149,8 @@ int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec 
  */
 int port_cgroup_join(const struct port_cgroup_set *set, const struct port_cgroup_spec *spec,
                      bool joined_unified, struct kist_error *err) KIST_CHECKED;
+/* Kills all that is in the groups, and waits until it is gone. */
+void port_cgroup_kill_set(const struct port_cgroup_set *set);
 /* Removes the groups; what cannot be removed is logged. */
 void port_cgroup_remove_set(const struct port_cgroup_set *set);
 /* Closes descriptors; the groups stay. */
@@ -268,6 +270,19 @@ int port_users_show(int ns, const char *path, const char *what, struct kist_erro
 /* Child: brings lo up. */
 int port_loopback_up(struct kist_error *err) KIST_CHECKED;
 
+/* ---- join.c: namespaces of others ---- */
+
+/* Opens the namespaces of spec's joins into fds, PORT_JOINS_MAX long, -1 where there is none; they are what was meant: a process that
+ * has ended since is KIST_E_CONFLICT. */
+int port_join_open(int *fds, const struct port_sandbox_spec *spec, struct kist_error *err) KIST_CHECKED;
+void port_join_close(const int *fds);
+/* A child made by make will be in the PID namespace of descriptor its; -1: in ours. -1 and errno. */
+pid_t port_join_fork(int its, pid_t (*make)(void *arg), void *arg);
+/* Child: enters all but the PID namespace. */
+int port_join_enter(const struct port_sandbox_spec *spec, const int *fds, struct kist_error *err) KIST_CHECKED;
+/* Child: m's source as m's process has it, a mount of its own that is nowhere yet: a descriptor. */
+int port_join_tree(const struct port_mount *m, struct kist_error *err) KIST_CHECKED;
+
 /* ---- child.c: what a new process does ---- */
 
 struct port_child {
@@ -280,6 +295,7 @@ struct port_child {
     int user_ns; /* of the command, -1: none of its own */
     bool joined_unified;
     int target;  /* enter: a pidfd, or -1 */
+    int joined[PORT_JOINS_MAX]; /* of spec: port_join_open's */
     int channel; /* a sequenced-packet socket; that it closes means that the command runs */
 };
 

@@ -75,21 +75,41 @@ static void put_state(struct maker details, const struct kist_container *c, cJSO
     }
 }
 
-/* Docker's word for it. */
-static const char *network_mode(const cJSON *config)
+/* Docker's word for whose namespace it has; own: for one of its own. */
+static const char *mode_of(const cJSON *config, const char *wanted, const char *own, char room[KIST_CONTAINER_ID_MAX + 16])
 {
-    const char *kind = kist_plan_note(config, "kist.network");
     const cJSON *space;
 
     cJSON_ArrayForEach(space, kist_json_array(kist_json_object(config, "linux"), "namespaces"))
     {
-        const char *type = kist_json_string(space, "type");
+        const char *type = kist_json_string(space, "type"), *path = kist_json_string(space, "path");
 
-        if (type && strcmp(type, "network") == 0) {
-            return kind ? kind : "none";
+        if (type && strcmp(type, wanted) == 0) {
+            return path && kist_str_starts(path, KIST_CONTAINER_SOURCE) &&
+                           kist_str_format(room, KIST_CONTAINER_ID_MAX + 16, "container:%s", kist_path_base(path))
+                       ? room
+                       : own;
         }
     }
     return "host";
+}
+
+static const char *network_mode(const cJSON *config, char room[KIST_CONTAINER_ID_MAX + 16])
+{
+    const char *kind = kist_plan_note(config, "kist.network");
+
+    return mode_of(config, "network", kind ? kind : "none", room);
+}
+
+static void put_modes(struct maker m, const cJSON *config)
+{
+    const char *ipc = kist_plan_note(config, "kist.ipc");
+    char room[KIST_CONTAINER_ID_MAX + 16];
+
+    text(m, "NetworkMode", network_mode(config, room));
+    text(m, "PidMode", mode_of(config, "pid", "", room));
+    text(m, "IpcMode", mode_of(config, "ipc", ipc ? ipc : "private", room));
+    text(m, "UTSMode", mode_of(config, "uts", "", room));
 }
 
 static int parse_port(void *arg, const char *word, struct kist_error *err)
@@ -172,7 +192,7 @@ static void put_host(struct maker details, const struct kist_container *c, const
     flag(m, "Privileged", devices && strcmp(devices, "all") == 0);
     flag(m, "Init", init && strcmp(init, "true") == 0);
     flag(m, "ReadonlyRootfs", kist_json_bool(kist_json_object(config, "root"), "readonly", false));
-    text(m, "NetworkMode", network_mode(config));
+    put_modes(m, config);
     bindings = object(m, "PortBindings");
     *m.good = *m.good && kist_etc_each_word(kist_plan_note(config, "kist.publish"), parse_port, &ports, NULL) == 0 &&
               kist_publish_each(&ports, add_binding, &bindings, NULL) == 0;
@@ -279,11 +299,17 @@ static void put_place(struct maker m, const cJSON *place)
 
 static void put_network(struct maker details, const struct kist_container *c, const cJSON *config)
 {
+    char room[KIST_CONTAINER_ID_MAX + 16];
+    const char *mode;
     struct maker m = object(details, "NetworkSettings"), ports = object(m, "Ports"), networks = object(m, "Networks"), one;
 
     *m.good = *m.good && kist_container_each_port(c, add_binding, &ports, NULL) == 0;
     put_place(m, c->network);
-    one = object(networks, network_mode(config));
+    mode = network_mode(config, room);
+    if (kist_str_starts(mode, "container:")) {
+        return; /* told of its owner */
+    }
+    one = object(networks, mode);
     if (c->network) {
         copy(one, "Aliases", kist_json_array(c->network, "names"));
         put_place(one, c->network);

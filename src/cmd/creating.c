@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "cmd/joining.h"
 #include "cmd/pulling.h"
 #include "container/layers.h"
 #include "layer/view.h"
@@ -107,7 +108,7 @@ static int network_of(const struct kist_app *app, const char *text, struct kist_
             return 0;
         }
     }
-    return kist_error_set(err, KIST_E_USAGE, "network must be bridge, none or host, not '%s'", text);
+    return kist_error_set(err, KIST_E_USAGE, "network must be bridge, none, host or container:NAME, not '%s'", text);
 }
 
 static int log_of(const struct kist_app *app, const struct kist_creating_options *o, struct kist_run_options *spec,
@@ -135,8 +136,8 @@ static int log_of(const struct kist_app *app, const struct kist_creating_options
 }
 
 /* The options as the command line gave them, with the words behind the image. */
-static int complete_options(const struct kist_app *app, const struct kist_creating_options *o, char **words,
-                            struct kist_run_options *spec, struct kist_error *err)
+static int complete_options(struct kist_app *app, const struct kist_creating_options *o, char **words,
+                            struct kist_run_options *spec, struct kist_joining *joining, struct kist_error *err)
 {
     int rc;
 
@@ -144,7 +145,8 @@ static int complete_options(const struct kist_app *app, const struct kist_creati
     spec->command = (struct kist_strv){.v = NULL};
     spec->userns_default = app->settings.userns_default;
     spec->userns_map = app->settings.userns_map;
-    rc = network_of(app, o->network, spec, err);
+    rc = kist_joining(joining, app, o->network, spec, err);
+    rc = rc == 0 ? network_of(app, o->network, spec, err) : KIST_MIN(rc, 0);
     rc = rc < 0 ? rc : log_of(app, o, spec, err);
     for (; rc == 0 && *words; words++) {
         rc = kist_strv_add(&spec->command, *words, err);
@@ -178,7 +180,8 @@ static int create_once(struct kist_app *app, const struct kist_creating_options 
     char id[KIST_CONTAINER_ID_MAX];
     struct chosen c = {.store = NULL};
     struct kist_run_options spec;
-    int rc = complete_options(app, o, operands + 1, &spec, err);
+    struct kist_joining joining;
+    int rc = complete_options(app, o, operands + 1, &spec, &joining, err);
 
     if (rc == 0) {
         rc = choose(app, o, operands[0], &c, err);

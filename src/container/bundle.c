@@ -176,6 +176,17 @@ static int find_volume(struct kist_spec *spec, struct port_mount *m, struct kist
     return rc;
 }
 
+static int make_etc(const struct kist_spec *spec, const char *name, const char *path, struct port_dir *run, struct kist_error *err)
+{
+    int rc = spec->etc ? kist_etc_share(name, spec->etc, run, err) : (int)KIST_E_NOT_FOUND;
+
+    if (rc == KIST_E_NOT_FOUND) {
+        rc = kist_etc_make(name, &spec->sandbox, spec->config, run, err);
+        rc = rc < 0 ? rc : give(path, &spec->sandbox.command.ids, err);
+    }
+    return rc;
+}
+
 static int make_source(struct kist_spec *spec, struct port_mount *m, struct kist_store *store,
                        struct port_dir *dir, struct port_dir *run, struct kist_error *err)
 {
@@ -196,8 +207,7 @@ static int make_source(struct kist_spec *spec, struct port_mount *m, struct kist
         return kist_error_set(err, KIST_E_FAIL, "the path of '%s' is too long", m->source);
     }
     m->flags |= is_volume ? PORT_MOUNT_FLEETING : 0U;
-    rc = is_etc ? kist_etc_make(name, &spec->sandbox, spec->config, run, err) : is_volume ? make_volume(name, path, ids, dir, err) : 0;
-    rc = rc == 0 && is_etc ? give(path, ids, err) : rc;
+    rc = is_etc ? make_etc(spec, name, path, run, err) : is_volume ? make_volume(name, path, ids, dir, err) : 0;
     rc = rc < 0 ? rc : kist_strv_add(&spec->texts, path, err);
     m->source = rc < 0 ? "" : spec->texts.v[spec->texts.n - 1];
     return rc;

@@ -11,6 +11,7 @@
  *   annotations  "kist.init": "true"     a small init is process 1, reaps zombies and forwards signals
  *                "kist.stdin": "true"    standard input is passed on; otherwise it is /dev/null
  *                "kist.devices": "all"   every device node of the host is given (--privileged)
+ *                "kist.ipc"              "shareable", "none", "host", "container:<id>": who shares its IPC namespace; else nobody may
  *                "org.opencontainers.image.stopSignal": "SIGTERM"
  *                "kist.restart", "kist.health", "kist.log..." and more: how it is looked after (plan.h)
  *   mounts       every mount is nodev unless its options say "dev"; a bind's relative source is in the
@@ -21,8 +22,10 @@
  * a directory or a layer file. The path is in these, joined; no symlink of it leads out of them, and what is written there goes with the container
  *                "volumes/<name>"        a directory kept with the container, made when missing; with the
  * option "copy" it is filled once from the image's directory at the destination, with its owner and mode
+ *                "container/shm"         /dev/shm of the container whose IPC namespace this one has
  *   root.path    is not looked at: the root is the image's layers under rw/
- * A namespace without a path is a new one; one that is not listed is the host's. A path is not supported yet.
+ * A namespace without a path is a new one; one that is not listed is the host's; a path is that of its file, or "container/<id>": that
+ * of another container's process, as it runs when this one starts (pid, network, ipc, uts).
  */
 #ifndef KIST_CONTAINER_CONTAINER_H
 #define KIST_CONTAINER_CONTAINER_H
@@ -223,6 +226,7 @@ bool kist_container_is_up(const struct kist_container *c);
 int kist_container_list_find(const struct kist_container_list *list, const char *text,
                              const struct kist_container **found, struct kist_error *err) KIST_CHECKED;
 
+#define KIST_CONTAINER_SOURCE "container/" /* how a namespace's path or a bind's source begins that is another container's */
 #define KIST_VOLUME_SOURCE "volume/" /* how a bind's source begins that is a volume of the store */
 
 /* The names of the store's volumes that a configuration mounts. */

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "container/plan.h"
 
@@ -149,9 +150,12 @@ static int resolv_text(struct kist_buf *text, const cJSON *config, bool own_netw
 static int etc_text(struct kist_buf *text, const char *name, const struct port_sandbox_spec *s, const cJSON *config,
                     struct kist_error *err)
 {
-    const bool own_network = (s->own & PORT_OWN_NETWORK) != 0;
+    bool own_network = (s->own & PORT_OWN_NETWORK) != 0;
     int rc;
 
+    for (size_t i = 0; i < s->join_count; i++) {
+        own_network = own_network || s->joins[i].what == PORT_OWN_NETWORK;
+    }
     if (strcmp(name, "hostname") == 0) {
         return s->hostname ? kist_buf_printf(text, err, "%s\n", s->hostname) : copy_host(text, "/etc/hostname", err);
     }
@@ -192,6 +196,19 @@ int kist_etc_make(const char *name, const struct port_sandbox_spec *s, const cJS
     }
     rc = etc_text(&text, name, s, config, err);
     return rc < 0 ? rc : write_file(name, &text, run, err);
+}
+
+int kist_etc_share(const char *name, const char *owner, struct port_dir *run, struct kist_error *err)
+{
+    char from[KIST_MAX_PATH + 1], to[KIST_MAX_PATH + 1];
+
+    if (!kist_path_join(from, sizeof(from), owner, name) || !kist_path_join(to, sizeof(to), port_dir_path(run), name)) {
+        return kist_error_set(err, KIST_E_FAIL, "the path '%s/%s' is too long", owner, name);
+    }
+    (void)unlink(to); /* the last run's */
+    return link(from, to) == 0 ? 0
+                               : kist_error_sys(err, errno == ENOENT ? KIST_E_NOT_FOUND : KIST_E_IO, errno,
+                                                "cannot share '%s' of another container", name);
 }
 
 int kist_etc_hosts(struct port_dir *run, const cJSON *config, const char *own, const char *others, struct kist_error *err)

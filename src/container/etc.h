@@ -10,6 +10,8 @@
 /* Makes file name ("hostname", ...) in run, for all to read. KIST_E_USAGE: there is no such file to be made. */
 int kist_etc_make(const char *name, const struct port_sandbox_spec *s, const cJSON *config, struct port_dir *run,
                   struct kist_error *err) KIST_CHECKED;
+/* The same file of the directory owner instead, under both names one and the same. KIST_E_NOT_FOUND: it has none. */
+int kist_etc_share(const char *name, const char *owner, struct port_dir *run, struct kist_error *err) KIST_CHECKED;
 /* hosts of a container on a bridge: its own line and those of the others. */
 int kist_etc_hosts(struct port_dir *run, const cJSON *config, const char *own, const char *others,
                    struct kist_error *err) KIST_CHECKED;

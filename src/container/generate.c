@@ -62,14 +62,18 @@ int kist_security_parse(struct kist_security *s, const struct kist_strv *options
     return rc;
 }
 
-/* As Docker: what is asked for, the machine's own name with the machine's network, else the short ID. */
+/* As Docker: what is asked for, the name of whom the network is, else the short ID. */
 static int choose_hostname(struct kist_generation *g, struct kist_error *err)
 {
     const char *name = g->options->hostname;
 
     if (!name || *name == '\0') {
-        if (g->options->network == KIST_NETWORK_HOST &&
-            kist_str_copy(g->hostname, sizeof(g->hostname), g->context->host_name)) {
+        const char *shared = g->options->network == KIST_NETWORK_HOST ? g->context->host_name : NULL;
+
+        if (g->options->network == KIST_NETWORK_CONTAINER) {
+            shared = g->options->host_name_of ? g->options->host_name_of : g->context->host_name;
+        }
+        if (shared && kist_str_copy(g->hostname, sizeof(g->hostname), shared)) {
             return 0;
         }
         return kist_str_format(g->hostname, sizeof(g->hostname), "%.12s", g->context->id)

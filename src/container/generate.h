@@ -10,7 +10,7 @@
 #include "container/user.h"
 #include "image/config.h"
 
-enum kist_network_mode { KIST_NETWORK_NONE, KIST_NETWORK_HOST, KIST_NETWORK_BRIDGE };
+enum kist_network_mode { KIST_NETWORK_NONE, KIST_NETWORK_HOST, KIST_NETWORK_BRIDGE, KIST_NETWORK_CONTAINER };
 
 /* The flags of `kist run` and `kist create`, as given. Strings may be NULL: not given. */
 struct kist_run_options {
@@ -25,6 +25,8 @@ struct kist_run_options {
     struct kist_strv tmpfs;   /* --tmpfs: "/path[:options]" */
     const char *hostname;
     enum kist_network_mode network;
+    const char *network_of;       /* KIST_NETWORK_CONTAINER: the ID of who has it, */
+    const char *host_name_of;     /* and what that one calls its host; NULL: as the machine is called */
     const char *bridge, *subnet;  /* the interface and the network of KIST_NETWORK_BRIDGE */
     const char *ip;               /* an address of it; NULL: one that is free */
     struct kist_strv publish, expose; /* -p, --expose */
@@ -49,7 +51,7 @@ struct kist_run_options {
     struct kist_strv ulimits, devices, group_add, sysctls;
     uint64_t shm_size;        /* bytes; 0: 64 MiB */
     const char *oom_score;    /* -1000 ... 1000 */
-    const char *pid, *ipc, *uts; /* "host", "private" */
+    const char *pid, *ipc, *uts; /* "host", "private", "container:<ID>"; ipc also "shareable", "none" */
     const char *userns, *userns_default; /* "host", "private" */
     struct kist_strv uid_maps, gid_maps; /* --uidmap, --gidmap: "CONTAINER:HOST:SIZE" */
     struct kist_strv userns_map;         /* where none is given; the caller's */

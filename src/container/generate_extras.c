@@ -235,51 +235,6 @@ static int put_score(cJSON *process, const char *text, struct kist_error *err)
     return kist_json_put(process, "oomScoreAdj", cJSON_CreateNumber((double)score), err);
 }
 
-/* ---- --pid, --ipc, --uts ---- */
-
-static void drop_namespace(cJSON *linux_part, const char *type)
-{
-    cJSON *all = cJSON_GetObjectItemCaseSensitive(linux_part, "namespaces"), *space;
-    int at = 0;
-
-    cJSON_ArrayForEach(space, all)
-    {
-        const char *kind = kist_json_string(space, "type");
-
-        if (kind && strcmp(kind, type) == 0) {
-            cJSON_DeleteItemFromArray(all, at);
-            return;
-        }
-        at++;
-    }
-}
-
-static int share_namespaces(cJSON *spec, cJSON *linux_part, const struct kist_run_options *o, struct kist_error *err)
-{
-    const struct {
-        const char *flag, *type, *value;
-    } rows[] = {{"pid", "pid", o->pid}, {"ipc", "ipc", o->ipc}, {"uts", "uts", o->uts}};
-
-    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
-        const char *value = rows[i].value;
-
-        if (!value || *value == '\0' || strcmp(value, "private") == 0) {
-            continue;
-        }
-        if (strcmp(value, "host") != 0) {
-            return kist_error_set(err, KIST_E_USAGE, "--%s must be host or private, not '%.100s'", rows[i].flag, value);
-        }
-        if (i == 2 && o->hostname) {
-            return kist_error_set(err, KIST_E_USAGE, "conflicting options: hostname and the UTS mode");
-        }
-        drop_namespace(linux_part, rows[i].type);
-        if (i == 2) {
-            cJSON_DeleteItemFromObjectCaseSensitive(spec, "hostname");
-        }
-    }
-    return 0;
-}
-
 int kist_generate_extras(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
 {
     const struct kist_run_options *o = g->options;
@@ -291,6 +246,5 @@ int kist_generate_extras(cJSON *spec, const struct kist_generation *g, struct ki
     rc = rc < 0 ? rc : put_devices(linux_part, &o->devices, err);
     rc = rc < 0 ? rc : put_sysctls(linux_part, &o->sysctls, err);
     rc = rc < 0 ? rc : put_shm(spec, o->shm_size, err);
-    rc = rc < 0 ? rc : kist_generate_users(linux_part, o, err);
-    return rc < 0 ? rc : share_namespaces(spec, linux_part, o, err);
+    return rc < 0 ? rc : kist_generate_users(linux_part, o, err);
 }

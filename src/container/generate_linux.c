@@ -36,28 +36,6 @@ static const char device_rules[] =
     "{\"allow\":true,\"type\":\"c\",\"major\":5,\"minor\":2,\"access\":\"rwm\"},"
     "{\"allow\":true,\"type\":\"c\",\"major\":136,\"access\":\"rwm\"}]";
 
-/* Low ports and ping without privileges, in the container's own network only, on kernels (4.11) that know of
- * them. */
-static const char sysctls[] =
-    "{\"net.ipv4.ip_unprivileged_port_start\":\"0\",\"net.ipv4.ping_group_range\":\"0 2147483647\"}";
-
-static int put_namespaces(cJSON *linux_part, const struct kist_generation *g, struct kist_error *err)
-{
-    bool own_network = g->options->network != KIST_NETWORK_HOST;
-    int rc =
-        kist_generate_literal(linux_part, "namespaces",
-                              own_network ? "[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"pid\"},"
-                                            "{\"type\":\"ipc\"},{\"type\":\"cgroup\"},{\"type\":\"network\"}]"
-                                          : "[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"pid\"},"
-                                            "{\"type\":\"ipc\"},{\"type\":\"cgroup\"}]",
-                              err);
-
-    if (rc == 0 && own_network && access("/proc/sys/net/ipv4/ip_unprivileged_port_start", F_OK) == 0) {
-        rc = kist_generate_literal(linux_part, "sysctl", sysctls, err);
-    }
-    return rc;
-}
-
 /* Each core tells how hot it gets, and with it what others compute. */
 static int mask_thermal(cJSON *masked, struct kist_error *err)
 {
@@ -145,7 +123,6 @@ static int put_seccomp(cJSON *linux_part, const struct kist_generation *g, struc
 int kist_generate_linux(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
 {
     static int (*const parts[])(cJSON *, const struct kist_generation *, struct kist_error *) = {
-        put_namespaces,
         put_paths,
         put_resources,
         put_seccomp,
@@ -162,6 +139,7 @@ int kist_generate_linux(cJSON *spec, const struct kist_generation *g, struct kis
     if (rc == 0) {
         rc = kist_json_put_string(linux_part, "rootfsPropagation", g->rootfs_propagation, err);
     }
+    rc = rc < 0 ? rc : kist_generate_namespaces(spec, linux_part, g, err);
     for (size_t i = 0; i < KIST_COUNT(parts) && rc == 0; i++) {
         rc = parts[i](linux_part, g, err);
     }

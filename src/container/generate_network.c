@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "container/container.h"
 #include "container/generate_private.h"
 #include "container/network.h"
 #include "container/publish.h"
@@ -170,6 +171,30 @@ static int put_bridge(cJSON *notes, const struct kist_run_options *o, char gatew
     return rc < 0 || !o->ip ? rc : kist_json_put_string(notes, "kist.network.ip", o->ip, err);
 }
 
+/* Docker's words for what the network's owner decides alone. */
+static int put_owner(cJSON *notes, const struct kist_generation *g, struct kist_error *err)
+{
+    const struct kist_run_options *o = g->options;
+    const struct {
+        bool given;
+        const char *what;
+    } rows[] = {{o->hostname != NULL, "hostname and the network mode"},
+                {o->dns.n + o->dns_search.n + o->dns_options.n > 0, "dns and the network mode"},
+                {o->add_hosts.n > 0, "custom host-to-IP mapping and the network mode"},
+                {o->publish.n > 0 || o->publish_all, "port publishing and the container type network mode"},
+                {o->expose.n > 0, "port exposing and the container type network mode"}};
+    char owner[KIST_CONTAINER_ID_MAX + 16];
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        if (rows[i].given) {
+            return kist_error_set(err, KIST_E_USAGE, "conflicting options: %s", rows[i].what);
+        }
+    }
+    return kist_str_format(owner, sizeof(owner), "container:%s", o->network_of)
+               ? kist_json_put_string(notes, "kist.network", owner, err)
+               : kist_error_set(err, KIST_E_FAIL, "a container ID is too long");
+}
+
 int kist_generate_network(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
 {
     const struct kist_run_options *o = g->options;
@@ -180,6 +205,9 @@ int kist_generate_network(cJSON *spec, const struct kist_generation *g, struct k
 
     if (!bridge && (o->ip || o->aliases.n > 0)) {
         return kist_error_set(err, KIST_E_USAGE, "--ip and --network-alias need --network bridge");
+    }
+    if (o->network == KIST_NETWORK_CONTAINER) {
+        return put_owner(notes, g, err);
     }
     rc = bridge ? put_bridge(notes, o, gateway, err) : 0;
     rc = rc < 0 ? rc : put_hosts(notes, o, bridge ? gateway : NULL, err);

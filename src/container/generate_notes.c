@@ -184,6 +184,7 @@ int kist_generate_notes(cJSON *spec, const struct kist_generation *g, struct kis
     rc = rc < 0 ? rc : put_text(notes, "kist.init", o->init ? "true" : "", err);
     rc = rc < 0 ? rc : put_text(notes, "kist.stdin", o->interactive ? "true" : "", err);
     rc = rc < 0 ? rc : put_text(notes, "kist.devices", o->privileged ? "all" : "", err);
+    rc = rc < 0 ? rc : put_text(notes, "kist.ipc", o->ipc, err);
     rc = rc < 0 ? rc : put_text(notes, "org.opencontainers.image.stopSignal", stop, err);
     rc = rc < 0 ? rc : put_text(notes, "kist.restart", o->restart, err);
     rc = rc < 0 ? rc : put_text(notes, "kist.stop-timeout", o->stop_timeout, err);

@@ -32,6 +32,9 @@ int kist_generate_process(cJSON *spec, const struct kist_generation *g, struct k
 int kist_generate_mounts(cJSON *spec, struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
 int kist_generate_linux(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
 
+/* linux.namespaces, and what goes with them: /dev/shm, the hostname, kernel parameters; after the mounts. */
+int kist_generate_namespaces(cJSON *spec, cJSON *linux_part, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
+
 /* The annotations: what container.h and plan.h say of them. */
 int kist_generate_notes(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
 

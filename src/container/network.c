@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "container/etc.h"
+#include "container/join.h"
 #include "container/plan.h"
 #include "container/publish.h"
 
@@ -226,14 +227,18 @@ static int choose_address(struct port_network *place, const struct survey *s, co
     return kist_error_set(err, KIST_E_CONFLICT, "every address of the bridge '%s' is in use", place->bridge);
 }
 
+static bool set_port(struct port_network *place, const char *id)
+{
+    return kist_str_format(place->port, sizeof(place->port), "kist%.11s", id);
+}
+
 static int read_place(struct port_network *place, const char *id, const cJSON *config, struct kist_error *err)
 {
     const char *bridge = kist_plan_note(config, "kist.network.bridge"), *subnet = kist_plan_note(config, "kist.network.subnet");
 
     *place = (struct port_network){.prefix = 0};
     if (!bridge || *bridge == '\0' || !kist_str_copy(place->bridge, sizeof(place->bridge), bridge) || !subnet ||
-        !kist_network_parse(subnet, &place->gateway, &place->prefix) ||
-        !kist_str_format(place->port, sizeof(place->port), "kist%.11s", id)) {
+        !kist_network_parse(subnet, &place->gateway, &place->prefix) || !set_port(place, id)) {
         return kist_error_set(err, KIST_E_USAGE, "config.json: annotations 'kist.network.bridge' and 'kist.network.subnet' make no sense");
     }
     place->gateway++;
@@ -413,6 +418,9 @@ void kist_network_down(struct kist_network *n, const struct kist_engine *e, cons
         return;
     }
     n->on = false;
+    if (kist_join_was(run)) {
+        port_network_detach(&n->place); /* nobody else's address is to be answered for */
+    }
     if (lock_network(&lock, e, NULL) == 0) {
         (void)!port_dir_unlink(run, STATE, NULL);
         tell_others(n, e, id, "");
@@ -425,6 +433,6 @@ void kist_network_forget(const struct kist_engine *e, const char *id, struct por
     KIST_AUTO(json) cJSON *state = NULL;
     struct kist_network n = {.on = false};
 
-    n.on = kist_network_look(&state, e, id, NULL) == 0 && state && address_of(state, &n.place.address);
+    n.on = kist_network_look(&state, e, id, NULL) == 0 && state && address_of(state, &n.place.address) && set_port(&n.place, id);
     kist_network_down(&n, e, id, run);
 }

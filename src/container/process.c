@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "container/bundle.h"
 #include "container/env.h"
+#include "container/join.h"
 #include "container/user.h"
 #include "port/capability.h"
 #include "store/quota.h"
@@ -109,6 +110,7 @@ int kist_process_start(struct port_sandbox **out, const struct kist_process *p, 
     int rc = kist_spec_parse(&spec, config, err);
 
     *out = NULL;
+    rc = rc < 0 ? rc : kist_join_resolve(&spec, p->e, err);
     rc = rc < 0 ? rc : kist_bundle_layers_open(&layers, p->e->store, fixed, err);
     if (rc == 0) {
         rc = start(out, p, &spec, &layers, &hold, err);

@@ -17,6 +17,7 @@ struct kist_spec {
     int stop_signal; /* SIGTERM where nothing else is said */
 
     /* what sandbox points to */
+    struct port_join joins[PORT_JOINS_MAX];
     struct port_mount *mounts;
     struct port_device *devices;
     struct port_sysctl *sysctls;
@@ -29,6 +30,7 @@ struct kist_spec {
     struct kist_strv texts;
     bool fills;     /* a volume is to be filled: room is to be said then */
     uint64_t room;  /* for that */
+    const char *etc; /* the directory with the hosts and more of who shares its network; NULL: nobody does */
     struct kist_seccomp_program seccomp;
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "container/container.h"
 #include "container/limits.h"
 #include "container/spec_private.h"
 
@@ -16,19 +17,45 @@ static const struct {
     {"user", PORT_OWN_USERS},
 };
 
-static int parse_namespace(unsigned *own, const cJSON *item, struct kist_error *err)
+static bool is_joined(const struct kist_spec *spec, unsigned what)
 {
-    const char *type = kist_json_string(item, "type");
+    for (size_t i = 0; i < spec->sandbox.join_count; i++) {
+        if (spec->joins[i].what == what) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a file: "/...", or another container's (container.h). */
+static int parse_join(struct kist_spec *spec, unsigned what, const char *path, struct kist_error *err)
+{
+    struct port_sandbox_spec *s = &spec->sandbox;
+
+    if ((what & (PORT_OWN_MOUNTS | PORT_OWN_CGROUPS)) != 0) {
+        return kist_spec_refuse("linux.namespaces.path", err);
+    }
+    if ((path[0] != '/' && !kist_str_starts(path, KIST_CONTAINER_SOURCE)) || is_joined(spec, what)) {
+        return kist_spec_wrong("linux.namespaces.path", err);
+    }
+    spec->joins[s->join_count++] = (struct port_join){.what = what, .path = path};
+    s->joins = spec->joins;
+    return 0;
+}
+
+static int parse_namespace(struct kist_spec *spec, const cJSON *item, struct kist_error *err)
+{
+    const char *type = kist_json_string(item, "type"), *path = kist_json_string(item, "path");
 
     if (!type) {
         return kist_spec_wrong("linux.namespaces", err);
     }
-    if (kist_spec_has(item, "path")) {
-        return kist_spec_refuse("linux.namespaces.path", err);
-    }
     for (size_t i = 0; i < KIST_COUNT(namespaces); i++) {
         if (strcmp(type, namespaces[i].type) == 0) {
-            *own |= namespaces[i].own;
+            if (path && *path != '\0') {
+                return parse_join(spec, namespaces[i].own, path, err);
+            }
+            spec->sandbox.own |= namespaces[i].own;
             return 0;
         }
     }
@@ -42,11 +69,14 @@ static int parse_namespaces(struct kist_spec *spec, const cJSON *part, struct ki
 
     cJSON_ArrayForEach(item, kist_json_array(part, "namespaces"))
     {
-        rc = rc < 0 ? rc : parse_namespace(&spec->sandbox.own, item, err);
+        rc = rc < 0 ? rc : parse_namespace(spec, item, err);
     }
     if (rc == 0 && (spec->sandbox.own & PORT_OWN_MOUNTS) == 0) {
         return kist_error_set(err, KIST_E_USAGE,
                               "config.json: a container needs a mount namespace of its own");
+    }
+    for (size_t i = 0; rc == 0 && i < spec->sandbox.join_count; i++) {
+        rc = (spec->sandbox.own & spec->joins[i].what) != 0 ? kist_spec_wrong("linux.namespaces", err) : 0;
     }
     if (rc == 0 && (spec->sandbox.own & PORT_OWN_HOSTNAME) == 0 &&
         (spec->sandbox.hostname || spec->sandbox.domainname)) {

@@ -26,6 +26,7 @@ static void bury(const char *id, const struct kist_running *running)
     if (running->process.pid > 0 && port_process_signal(&running->process, SIGKILL, &err) < 0) {
         kist_log(KIST_LOG_WARN, "container '%.12s': %s", id, err.message);
     }
+    port_cgroup_kill(id); /* in a PID namespace of others nobody ends with it */
     if (port_cgroup_remove(id, &err) < 0) {
         kist_log(KIST_LOG_WARN, "container '%.12s': %s", id, err.message);
     }

@@ -51,7 +51,7 @@ def has_an_address_and_a_way_out(t):
 def none_and_host(t):
     equal(t.kist("run", "--rm", "--network", "none", box(), "ls", "/sys/class/net").out, "lo\n", "interfaces with none")
     contains(t.kist("run", "--rm", "--network", "host", box(), "ls", "/sys/class/net").out, "kist0", "interfaces of the host")
-    t.fails(125, "network must be bridge, none or host, not 'mesh'", "run", "--rm", "--network", "mesh", box())
+    t.fails(125, "network must be bridge, none, host or container:NAME, not 'mesh'", "run", "--rm", "--network", "mesh", box())
 
 
 @test

@@ -465,6 +465,41 @@ TEST(host_network_and_names)
     release(&m);
 }
 
+TEST(namespaces_of_other_containers)
+{
+    struct made m;
+
+    init_true(&m);
+    m.options.network = KIST_NETWORK_CONTAINER;
+    m.options.network_of = ID;
+    m.options.host_name_of = "theirs";
+    m.options.pid = m.options.ipc = "container:" ID;
+    CHECK_OK(generate(&m), m.err);
+    CHECK_STR(member(&m, "hostname"), "\"theirs\"");
+    CHECK_STR(member(&m, "linux.namespaces"),
+              "[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"pid\",\"path\":\"container/" ID "\"},"
+              "{\"type\":\"ipc\",\"path\":\"container/" ID "\"},{\"type\":\"cgroup\"},"
+              "{\"type\":\"network\",\"path\":\"container/" ID "\"}]");
+    CHECK_STR(member(&m, "linux.sysctl"), "");
+    CHECK_STR(mount_at(&m, "/dev/shm"), "bind container/shm rbind,rprivate,nosuid,nodev,noexec");
+    CHECK_STR(member(&m, "annotations"), "{\"kist.ipc\":\"container:" ID "\",\"kist.network\":\"container:" ID "\"}");
+    m.options.host_name_of = NULL;
+    m.options.ipc = "host";
+    m.options.uts = "container:" ID;
+    CHECK_OK(generate(&m), m.err);
+    CHECK_STR(member(&m, "hostname"), "");
+    CHECK_STR(mount_at(&m, "/dev/shm"), "bind /dev/shm rbind,rprivate,nosuid,nodev,noexec");
+    m.options.uts = "";
+    m.options.ipc = "none";
+    CHECK_OK(generate(&m), m.err);
+    CHECK_STR(member(&m, "hostname"), "\"device\"");
+    CHECK_STR(mount_at(&m, "/dev/shm"), "");
+    m.options.pid = "container:";
+    CHECK_INT(generate(&m), KIST_E_USAGE);
+    CHECK_STR(m.err.message, "invalid --pid 'container:': host, private or container:NAME");
+    release(&m);
+}
+
 TEST(notes_for_the_engine)
 {
     struct made m;

@@ -261,8 +261,15 @@ TEST(refuses_by_name)
         {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"time\"}]}", KIST_E_UNSUPPORTED, "time"},
         {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"user\"}]}", KIST_E_USAGE,
          "a user namespace needs linux.uidMappings"},
-        {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/x\"}]}", KIST_E_UNSUPPORTED,
-         "path"},
+        {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\",\"path\":\"/x\"}]}", KIST_E_UNSUPPORTED, "path"},
+        {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"x\"}]}", KIST_E_USAGE, "path"},
+        {"linux",
+         "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"ipc\",\"path\":\"/x\"},{\"type\":\"ipc\",\"path\":\"/y\"}]}",
+         KIST_E_USAGE, "path"},
+        {"linux",
+         "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"ipc\",\"path\":\"/x\"},{\"type\":\"ipc\"}]}",
+         KIST_E_USAGE, "namespaces"},
+        {"linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\",\"path\":\"/x\"}]}", KIST_E_USAGE, "hostname"},
         {"resources", "{\"rdma\":{\"mlx\":5}}", KIST_E_UNSUPPORTED, "rdma"},
         {"resources", "{\"devices\":[{\"access\":\"x\"}]}", KIST_E_USAGE, "devices"},
         {"sysctl", "{\"kernel.panic\":\"1\"}", KIST_E_USAGE, "kernel.panic"},
@@ -300,6 +307,24 @@ TEST(refuses_by_name)
         CHECK(strstr(err.message, rows[i].says) != NULL);
     }
     TEST_CASE(NULL);
+}
+
+TEST(namespaces_of_others)
+{
+    KIST_AUTO(json)
+    cJSON *config = config_with("linux", "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},"
+                                         "{\"type\":\"network\",\"path\":\"/run/netns/a\"},{\"type\":\"pid\",\"path\":\"container/x\"},"
+                                         "{\"type\":\"ipc\",\"path\":\"\"}]}");
+    KIST_AUTO(spec) struct kist_spec spec;
+    struct kist_error err = {0};
+
+    REQUIRE_OK(kist_spec_parse(&spec, config, &err), err);
+    CHECK_INT(spec.sandbox.own, PORT_OWN_MOUNTS | PORT_OWN_HOSTNAME | PORT_OWN_IPC);
+    REQUIRE(spec.sandbox.join_count == 2);
+    CHECK_INT(spec.sandbox.joins[0].what, PORT_OWN_NETWORK);
+    CHECK_STR(spec.sandbox.joins[0].path, "/run/netns/a");
+    CHECK_INT(spec.sandbox.joins[1].what, PORT_OWN_PIDS);
+    CHECK_STR(spec.sandbox.joins[1].path, "container/x");
 }
 
 TEST(passes_over_what_asks_for_nothing)

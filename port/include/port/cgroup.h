@@ -36,6 +36,9 @@ struct port_cgroup_spec {
     size_t rule_count;
 };
 
+/* Kills all that is in the group of that name, and waits until it is gone; there is none: nothing. */
+void port_cgroup_kill(const char *name);
+
 /* Removes the group of that name and what is below it, wherever it is; none is success. KIST_E_CONFLICT when
  * a process is still in it. */
 int port_cgroup_remove(const char *name, struct kist_error *err) KIST_CHECKED;

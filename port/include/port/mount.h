@@ -5,10 +5,12 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "port/process.h"
 
 enum port_mount_kind {
     PORT_MOUNT_FS,     /* a filesystem of its own: type, source (a mere name), data */
     PORT_MOUNT_BIND,   /* source, a path of the host, seen at target */
+    PORT_MOUNT_OTHERS, /* source, a directory as the process of sees it, and what it mounted there, seen at target */
     PORT_MOUNT_CGROUP, /* the container's own control groups */
 };
 
@@ -46,6 +48,7 @@ struct port_mount {
     unsigned flags;
     enum port_propagation propagation;
     uint64_t *room; /* bytes that PORT_MOUNT_COPY may still write, of all that have the same; NULL: any number */
+    struct port_process of;           /* PORT_MOUNT_OTHERS */
     const char *type, *source, *data; /* data may be NULL */
     /* A bind whose source is a path in these, joined, the base first: no symlink of it leads out of them, and what is written there is
      * kept with the container's root alone. 0: source is the host's */

@@ -30,6 +30,9 @@ int port_network_bridge(const struct port_network *n, struct kist_error *err) KI
 /* Makes the pair, its inner end in the network namespace of process pid. It goes with that namespace. */
 int port_network_attach(const struct port_network *n, int pid, struct kist_error *err) KIST_CHECKED;
 
+/* Takes the pair away, where a namespace that others have joined keeps it; there is none: nothing. */
+void port_network_detach(const struct port_network *n);
+
 /* In the container's network namespace: eth0 gets its address, comes up, and the default route leads to the gateway. */
 int port_network_inside(const struct port_network *n, struct kist_error *err) KIST_CHECKED;
 

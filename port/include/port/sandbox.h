@@ -27,6 +27,14 @@ enum {
     PORT_OWN_USERS = 1 << 6, /* as command.ids numbers them; the other namespaces, but for mounts at first and processes, are its */
 };
 
+/* A namespace of others that the process gets: that of a process, or one that a file stands for. */
+struct port_join {
+    unsigned what;              /* PORT_OWN_PIDS, _HOSTNAME, _IPC or _NETWORK, which own then has not */
+    const char *path;           /* "/run/netns/a"; NULL: */
+    struct port_process target; /* whose it is */
+};
+#define PORT_JOINS_MAX 4
+
 struct port_rlimit {
     const char *name;    /* "RLIMIT_NOFILE" */
     uint64_t soft, hard; /* UINT64_MAX: unlimited */
@@ -79,6 +87,8 @@ struct port_command {
 
 struct port_sandbox_spec {
     unsigned own;                      /* PORT_OWN_... */
+    const struct port_join *joins;     /* each namespace once */
+    size_t join_count;                 /* at most PORT_JOINS_MAX */
     const char *hostname, *domainname; /* NULL: as it is; need PORT_OWN_HOSTNAME */
     struct port_root root;
     const struct port_mount *mounts; /* in this order */
@@ -103,8 +113,8 @@ struct port_sandbox;
 
 /*
  * Returns once the command runs. The sandbox dies with the calling process, however that ends. One thread only.
- * KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command; KIST_E_UNSUPPORTED names what the kernel lacks;
- * KIST_E_INTERRUPTED: one of signals asked to stop before the command ran.
+ * KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command; KIST_E_UNSUPPORTED names what the kernel lacks; KIST_E_CONFLICT: who is to be
+ * joined has ended; KIST_E_INTERRUPTED: one of signals asked to stop before the command ran.
  */
 int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec,
                        struct port_signals *signals, struct kist_error *err) KIST_CHECKED;
