@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "file_private.h"
+#include "sandbox_private.h"
 
 #define XATTRS_MAX 128
 
@@ -33,10 +34,10 @@ static bool type_of(mode_t mode, enum port_node_type *type)
 }
 
 /* -1 with errno. */
-static int add_xattr(struct port_node *n, int fd, const char *name)
+static int add_xattr(struct port_node *n, const char *path, const char *name)
 {
     struct port_node_xattr *x = &n->xattrs[n->xattr_count];
-    ssize_t size = fgetxattr(fd, name, NULL, 0), got;
+    ssize_t size = getxattr(path, name, NULL, 0), got;
 
     if (size < 0) {
         return errno == ENODATA ? 0 : -1; /* taken away meanwhile */
@@ -48,15 +49,16 @@ static int add_xattr(struct port_node *n, int fd, const char *name)
         errno = ENOMEM;
         return -1;
     }
-    got = fgetxattr(fd, name, x->value, (size_t)size);
+    got = getxattr(path, name, x->value, (size_t)size);
     x->size = got < 0 ? 0 : (size_t)got;
     return got < 0 ? -1 : 0;
 }
 
-/* -1 with errno. */
+/* An O_PATH descriptor gives them by its path in /proc only. -1 with errno. */
 static int read_xattrs(struct port_node *n, int fd)
 {
-    ssize_t size = flistxattr(fd, NULL, 0);
+    char path[PORT_FD_PATH_MAX];
+    ssize_t size = listxattr(port_fd_path(path, fd), NULL, 0);
     KIST_AUTO(free) char *names = size > 0 ? malloc((size_t)size) : NULL;
 
     if (size <= 0) {
@@ -67,9 +69,9 @@ static int read_xattrs(struct port_node *n, int fd)
         errno = ENOMEM;
         return -1;
     }
-    size = flistxattr(fd, names, (size_t)size);
+    size = listxattr(path, names, (size_t)size);
     for (ssize_t at = 0; at < size && n->xattr_count < XATTRS_MAX; at += (ssize_t)strlen(names + at) + 1) {
-        if (add_xattr(n, fd, names + at) < 0) {
+        if (add_xattr(n, path, names + at) < 0) {
             return -1;
         }
     }
@@ -89,14 +91,6 @@ static int read_target(struct port_node *n, int dir, const char *name)
     got = readlinkat(dir, name, n->target, size);
     n->target[got < 0 ? 0 : got] = '\0';
     return got < 0 ? -1 : 0;
-}
-
-/* -1 with errno. */
-static int open_xattrs(struct port_node *n, int dir, const char *name)
-{
-    KIST_AUTO(fd) int fd = openat(dir, name ? name : ".", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-    return fd < 0 ? -1 : read_xattrs(n, fd);
 }
 
 /* All that the kernel says at once. */
@@ -128,14 +122,49 @@ int port_node_look(struct port_dir *dir, const char *name, struct port_node *n, 
     return n->type == PORT_NODE_SYMLINK && read_target(n, dir->fd, name) < 0 ? port_error(err, errno, "read", dir->path, name) : 0;
 }
 
+/* What has the name may be another thing at the next look: it is opened first, and all is asked of the descriptor. */
+static int open_node(struct port_dir *dir, const char *name)
+{
+    return name && !port_name_ok(name) ? -1 : openat(dir->fd, name ? name : ".", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
 int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err)
 {
-    int rc = port_node_look(dir, name, n, err);
+    KIST_AUTO(fd) int fd = open_node(dir, name);
+    struct stat st;
+    int failed = 0;
 
-    if (rc == 0 && (n->type == PORT_NODE_FILE || n->type == PORT_NODE_DIRECTORY) && open_xattrs(n, dir->fd, name) < 0) {
-        rc = port_error(err, errno, "read", dir->path, name);
+    *n = (struct port_node){.target = NULL};
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return port_error(err, errno, "look at", dir->path, name);
     }
-    return rc;
+    if (!type_of(st.st_mode, &n->type)) {
+        return port_error(err, EINVAL, "look at", dir->path, name);
+    }
+    fill(n, &st);
+    if (n->type == PORT_NODE_SYMLINK) {
+        failed = read_target(n, fd, "");
+    } else if (n->type == PORT_NODE_FILE || n->type == PORT_NODE_DIRECTORY) {
+        failed = read_xattrs(n, fd);
+    }
+    return failed < 0 ? port_error(err, errno, "read", dir->path, name) : 0;
+}
+
+int port_node_file(struct port_file **out, struct port_dir *dir, const char *name, const struct port_node *n, struct kist_error *err)
+{
+    KIST_AUTO(fd) int fd = open_node(dir, name);
+    char path[PORT_FD_PATH_MAX];
+    struct stat st;
+    int file;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return port_error(err, errno, "open", dir->path, name);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_ino != n->inode) {
+        return port_error(err, ENOENT, "open", dir->path, name); /* another one by now */
+    }
+    file = open(port_fd_path(path, fd), O_RDONLY | O_CLOEXEC);
+    return file < 0 ? port_error(err, errno, "open", dir->path, name) : port_file_adopt(out, file, name, err);
 }
 
 int port_node_open(struct port_dir *dir, const char *name, struct port_node *n, struct port_file **file, struct kist_error *err)

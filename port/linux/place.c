@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "base/path.h"
 #include "base/str.h"
 #include "kernel.h"
 #include "sandbox_private.h"
 
-/* Races with renames make openat2 say EAGAIN; nothing runs in the root yet, so a few tries are plenty. */
+/* Races with renames make openat2 say EAGAIN: a few tries are plenty. */
 #define TRIES 16
+#define LINKS_MAX 40 /* as the kernel has it */
 
 char *port_fd_path(char dst[PORT_FD_PATH_MAX], int fd)
 {
@@ -23,47 +23,125 @@ char *port_fd_path(char dst[PORT_FD_PATH_MAX], int fd)
     return dst;
 }
 
-static ssize_t fd_target(int fd, char *dst, size_t size)
+/* The directory below root that parts name, none of them a link. */
+static int descend(int root, const char *parts)
 {
-    char path[PORT_FD_PATH_MAX];
-    ssize_t len = readlink(port_fd_path(path, fd), dst, size - 1);
+    char name[NAME_MAX + 1];
+    int fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    dst[len > 0 ? len : 0] = '\0';
-    return len;
+    while (fd >= 0 && *parts != '\0') {
+        const size_t len = strcspn(parts, "/");
+        int up = fd;
+
+        memcpy(name, parts, len);
+        name[len] = '\0';
+        fd = openat(up, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        (void)close(up);
+        parts += len + (parts[len] == '/');
+    }
+    return fd;
 }
 
-/* What was reached lies below root: a magic link of /proc, which no root confines, did not lead elsewhere. */
-static bool is_inside(int root, int fd)
-{
-    char top[PATH_MAX], path[PATH_MAX];
-    ssize_t len = fd_target(root, top, sizeof(top));
+struct walk {
+    int root, at;        /* at: the directory reached, or what the last step met; O_PATH */
+    char done[PATH_MAX]; /* its path below root, without links */
+    char rest[PATH_MAX]; /* what is still to go */
+    unsigned links;
+};
 
-    return len > 0 && fd_target(fd, path, sizeof(path)) >= len && strncmp(top, path, (size_t)len) == 0 &&
-           (path[len] == '/' || path[len] == '\0');
+/* Goes on from the directory at w->done. */
+static int back_to(struct walk *w)
+{
+    (void)close(w->at);
+    w->at = descend(w->root, w->done);
+    return w->at < 0 ? -1 : 0;
 }
 
-/* Before openat2 (5.6): the kernel resolves in a root of ours for a moment. */
-static int open_chrooted(int root, const char *path, int flags)
+/* w->at is a link: its text takes its place in front of the rest. */
+static int follow(struct walk *w)
 {
-    KIST_AUTO(fd) int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    KIST_AUTO(fd) int old_dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int fd, number;
+    char text[PATH_MAX], rest[PATH_MAX];
+    ssize_t len = readlinkat(w->at, "", text, sizeof(text) - 1);
 
-    if (old_root < 0 || old_dir < 0 || fchdir(root) < 0 || chroot(".") < 0) {
+    text[len > 0 ? len : 0] = '\0';
+    if (len <= 0 || ++w->links > LINKS_MAX || !kist_str_format(rest, sizeof(rest), "%s/%s", text, w->rest)) {
+        errno = len < 0 ? errno : len == 0 ? ENOENT : w->links > LINKS_MAX ? ELOOP : ENAMETOOLONG;
         return -1;
     }
-    fd = open(path[0] != '\0' ? path : "/", flags | O_CLOEXEC);
-    number = errno;
-    if (fchdir(old_root) < 0 || chroot(".") < 0 || fchdir(old_dir) < 0) {
-        abort(); /* no way to go on in the wrong root */
+    memcpy(w->rest, rest, sizeof(rest));
+    if (text[0] == '/') {
+        w->done[0] = '\0';
     }
-    if (fd >= 0 && !is_inside(root, fd)) {
-        (void)close(fd);
-        fd = -1;
-        number = EXDEV;
+    return back_to(w);
+}
+
+static int step(struct walk *w, const char *name)
+{
+    char *slash;
+    struct stat st;
+    int fd;
+
+    if (name[0] == '\0' || strcmp(name, ".") == 0) {
+        return 0;
+    }
+    if (strcmp(name, "..") == 0) {
+        /* the way it came: where ".." leads is not ours to trust */
+        slash = strrchr(w->done, '/');
+        *(slash ? slash : w->done) = '\0';
+        return back_to(w);
+    }
+    fd = openat(w->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return -1;
+    }
+    (void)close(w->at);
+    w->at = fd;
+    if (S_ISLNK(st.st_mode)) {
+        return follow(w);
+    }
+    if (!kist_str_format(w->done + strlen(w->done), sizeof(w->done) - strlen(w->done), "%s%s", w->done[0] != '\0' ? "/" : "", name)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return 0;
+}
+
+int port_place_walk(int root, const char *path, int flags)
+{
+    KIST_AUTO(free) struct walk *w = calloc(1, sizeof(*w));
+    char name[NAME_MAX + 1], place[PORT_FD_PATH_MAX];
+    int rc = 0, number;
+
+    if (!w || !kist_str_copy(w->rest, sizeof(w->rest), path)) {
+        errno = w ? ENAMETOOLONG : ENOMEM;
+        return -1;
+    }
+    w->root = root;
+    w->at = descend(root, "");
+    rc = w->at < 0 ? -1 : 0;
+    while (rc == 0 && w->rest[0] != '\0') {
+        const size_t len = strcspn(w->rest, "/");
+
+        if (len > NAME_MAX) {
+            errno = ENAMETOOLONG;
+            rc = -1;
+            break;
+        }
+        memcpy(name, w->rest, len);
+        name[len] = '\0';
+        memmove(w->rest, w->rest + len + (w->rest[len] == '/'), strlen(w->rest + len + (w->rest[len] == '/')) + 1);
+        rc = step(w, name);
+    }
+    if (rc == 0) {
+        /* once more, as what was asked for: the same thing, whatever has its name by now */
+        rc = open(port_fd_path(place, w->at), flags | O_CLOEXEC);
+    }
+    number = errno;
+    if (w->at >= 0) {
+        (void)close(w->at);
     }
     errno = number;
-    return fd;
+    return rc;
 }
 
 int port_place_open(int root, const char *path, int flags)
@@ -79,7 +157,7 @@ int port_place_open(int root, const char *path, int flags)
         fd = kernel_openat2(root, path[0] != '\0' ? path : ".", &how);
     }
     if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
-        fd = open_chrooted(root, path, flags);
+        fd = port_place_walk(root, path, flags); /* before 5.6 */
     }
     return fd;
 }

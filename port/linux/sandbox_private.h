@@ -42,6 +42,8 @@ int port_root_imply(const struct port_root *spec, const int *layer_fds, int uppe
 
 /* Opens path as root sees it: symlinks never leave root, and none of /proc's are followed. -1 and errno. */
 int port_place_open(int root, const char *path, int flags);
+/* The same, step by step, for kernels that have not got openat2 (5.6). */
+int port_place_walk(int root, const char *path, int flags);
 /* An O_PATH descriptor of path, a directory or a plain file, made with its parents (0755) when missing. */
 int port_place_make(int root, const char *path, bool directory, struct kist_error *err) KIST_CHECKED;
 

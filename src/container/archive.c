@@ -81,7 +81,7 @@ int kist_archive_node(struct kist_archive *a, unsigned source, struct port_dir *
                                .gid = n->gid, .mtime = n->mtime, .stored = n->size, .major = n->major, .minor = n->minor,
                                .xattrs = xattrs};
     struct port_file *file = NULL;
-    int rc = n->type == PORT_NODE_FILE ? port_file_open(&file, dir, name, err) : 0;
+    int rc = n->type == PORT_NODE_FILE ? port_node_file(&file, dir, name, n, err) : 0;
 
     for (size_t i = 0; i < n->xattr_count && e.xattr_count < KIST_COUNT(xattrs); i++) {
         if (!kist_str_starts(n->xattrs[i].name, KIST_OVERLAY_PREFIX)) {

@@ -39,6 +39,9 @@ int port_node_look(struct port_dir *dir, const char *name, struct port_node *n, 
 int port_node_open(struct port_dir *dir, const char *name, struct port_node *n, struct port_file **file, struct kist_error *err)
     KIST_CHECKED;
 void port_node_release(struct port_node *n);
+/* The plain file that port_node_read found, for reading. KIST_E_NOT_FOUND: another thing has its name by now, and is not touched. */
+int port_node_file(struct port_file **out, struct port_dir *dir, const char *name, const struct port_node *n, struct kist_error *err)
+    KIST_CHECKED;
 
 /*
  * Makes name in dir what n says: type, target, device, mode, owner and time; xattrs, size and links are not looked at. Nothing is followed.
