@@ -248,7 +248,7 @@ static int build_world(const struct port_child *child, int *slave, struct kist_e
     rc = rc < 0 ? rc : port_mount_all(spec, child->groups, root, err);
     rc = rc < 0 ? rc : port_device_all(spec, root, err);
     rc = rc < 0 ? rc : port_child_terminal(child, root, true, slave, err);
-    rc = rc < 0 ? rc : make_cwd(spec->command.cwd, root, err);
+    rc = rc < 0 || !spec->command.argv ? rc : make_cwd(spec->command.cwd, root, err);
     rc = rc < 0 ? rc : port_mount_protect(spec, root, err);
     rc = rc < 0 ? rc : finish_root(&spec->root, root, err);
     rc = rc < 0 ? rc : join_groups(child, err);
@@ -269,6 +269,16 @@ static int part(const struct port_command *command, struct kist_error *err)
     return pid < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot part from the container's command") : 0;
 }
 
+/* Holds the world that was built, and nothing else, until it is killed: by the parent, or with it. */
+__attribute__((noreturn)) static void hold_world(const struct port_child *child)
+{
+    (void)close(child->channel); /* ready */
+    (void)kernel_close_range(0, ~0U, 0);
+    while (true) {
+        (void)pause();
+    }
+}
+
 void port_child_main(const struct port_child *child)
 {
     struct port_message message = {.kind = PORT_MESSAGE_FAILED};
@@ -282,6 +292,9 @@ void port_child_main(const struct port_child *child)
     rc = rc < 0 ? rc : port_command_prepare(child->command, err);
     if (rc == 0) {
         rc = child->enter ? port_enter_world(child, &slave, err) : build_world(child, &slave, err);
+    }
+    if (rc == 0 && !child->command->argv) {
+        hold_world(child);
     }
     rc = rc < 0 ? rc : part(child->command, err);
     rc = rc < 0 ? rc : take_streams(child, slave, err);

@@ -281,7 +281,7 @@ int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec
     }
     s->whole = (spec->own & PORT_OWN_PIDS) != 0;
     rc = port_join_open(child.joined, spec, err);
-    rc = rc < 0 ? rc : port_cgroup_make(&s->groups, &spec->cgroup, err);
+    rc = rc < 0 || !spec->cgroup.name ? rc : port_cgroup_make(&s->groups, &spec->cgroup, err);
     if (rc == 0 && (spec->own & PORT_OWN_USERS) != 0) {
         rc = port_users_make(&s->users, spec, err);
         child.user_ns = s->users.ns[PORT_USERS_USER];

@@ -254,7 +254,7 @@ int kist_container_sweep(const struct kist_engine *e, struct kist_error *err) KI
 int kist_container_export(const struct kist_engine *e, const char *id, struct kist_sink *sink, struct kist_error *err)
     KIST_CHECKED;
 
-/* Files copied between us and a container that runs, by Docker's rules of trailing slashes, "/." and directories in directories. */
+/* Files copied between us and a container, running or not, by Docker's rules of trailing slashes, "/." and directories in directories. */
 struct kist_copy {
     const char *inside;  /* a path in the container, "/" where it begins, and as its processes see it */
     const char *outside; /* our side's path; NULL where one of the two below is it */
@@ -269,8 +269,8 @@ struct kist_copy {
 
 /*
  * *bytes (of files) is set where a tree was made. Neither side's directories that are there change owner or mode. Whatever runs in the container
- * changes meanwhile, nothing outside its root is touched. KIST_E_NOT_FOUND: no source, or nothing to put it in. KIST_E_CONFLICT: it does not
- * run, or a directory and another kind of file are in each other's way.
+ * changes meanwhile, nothing outside its root is touched. KIST_E_NOT_FOUND: no source, or nothing to put it in. KIST_E_CONFLICT: it is
+ * being started or removed, or a directory and another kind of file are in each other's way.
  */
 int kist_container_copy(const struct kist_engine *e, const char *id, const struct kist_copy *c, uint64_t *bytes, struct kist_error *err)
     KIST_CHECKED;

@@ -1,5 +1,5 @@
 /*
- * Files into and out of a container that runs. Whoever is in it may change its files meanwhile, so nothing of it is reached but by
+ * Files into and out of a container. Whoever runs in it may change its files meanwhile, so nothing of it is reached but by
  * descriptors below its root (port/place.h). One side becomes a tar, the other is made of one: a pipe into or out of kist is the half of it.
  */
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "container/archive.h"
-#include "container/engine.h"
 #include "container/spec.h"
+#include "container/standin.h"
 #include "port/place.h"
 
 #define LINKS_MAX 40
@@ -400,7 +400,9 @@ static int unpack_into(const struct kist_copy *c, const struct port_ids *ids, co
     return rc;
 }
 
-static int open_root(struct port_dir **out, const struct kist_engine *e, const char *id, struct kist_error *err)
+/* Of one that does not run, the root of its stand-in. */
+static int open_root(struct port_dir **out, struct kist_standin *standin, const struct kist_engine *e, const char *id,
+                     struct kist_error *err)
 {
     struct kist_running running;
     int rc = kist_rundir_look(e, id, &running, err);
@@ -408,7 +410,8 @@ static int open_root(struct port_dir **out, const struct kist_engine *e, const c
     if (rc == 1 && running.process.pid != 0) {
         rc = port_place_root(out, &running.process, err);
     } else if (rc >= 0) {
-        rc = kist_error_set(err, KIST_E_CONFLICT, "it is not running (try 'kist start' first, or 'kist export' for all its files)");
+        rc = kist_standin_open(standin, e, id, err);
+        rc = rc < 0 ? rc : port_place_root(out, &standin->process, err);
     }
     kist_running_release(&running);
     return rc < 0 ? kist_error_wrap(err, "container '%.12s'", id) : 0;
@@ -430,8 +433,9 @@ int kist_container_copy(const struct kist_engine *e, const char *id, const struc
     const struct port_ids *ids = &spec.sandbox.command.ids;
     struct port_dir *root = NULL, *top = NULL;
     struct found *from = calloc(2, sizeof(*from)), *to = from + 1;
+    struct kist_standin standin = {.sandbox = NULL};
     const char *name = ".";
-    int rc = from ? open_root(&root, e, id, err) : kist_error_nomem(err);
+    int rc = from ? open_root(&root, &standin, e, id, err) : kist_error_nomem(err);
 
     rc = rc < 0 ? rc : find_ids(&spec, &config, e, id, c->in, err);
     if (rc == 0 && !c->feed) {
@@ -440,6 +444,9 @@ int kist_container_copy(const struct kist_engine *e, const char *id, const struc
         rc = find(from, c->in ? NULL : root, path, c->follow, err);
         if (rc == KIST_E_NOT_FOUND || (rc == 0 && !from->there)) {
             rc = kist_error_set(err, KIST_E_NOT_FOUND, "there is no '%s'%s", path, c->in ? "" : " in the container");
+        }
+        if (rc == 0 && from->node.type == PORT_NODE_SOCKET) {
+            rc = kist_error_set(err, KIST_E_UNSUPPORTED, "'%s' is a socket, which cannot be copied", path);
         }
     }
     if (rc == 0 && c->sink) {
@@ -456,6 +463,7 @@ int kist_container_copy(const struct kist_engine *e, const char *id, const struc
     }
     port_dir_close(top);
     port_dir_close(root);
+    kist_standin_close(&standin, e, id);
     free(from);
     return rc;
 }

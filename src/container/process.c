@@ -95,31 +95,58 @@ static int start(struct port_sandbox **out, const struct kist_process *p, struct
     s->root.rw = rw;
     s->root.fresh = p->fresh;
     s->root.transient = p->transient;
-    s->cgroup.name = p->id;
+    s->cgroup.name = s->command.argv ? p->id : NULL;
     s->scratch = scratch;
     s->command.streams = p->streams;
     return port_sandbox_start(out, s, p->signals, err);
 }
 
-int kist_process_start(struct port_sandbox **out, const struct kist_process *p, const cJSON *config,
-                       const struct kist_container_fixed *fixed, struct kist_error *err)
+static int start_parsed(struct port_sandbox **out, const struct kist_process *p, struct kist_spec *spec,
+                        const struct kist_container_fixed *fixed, struct kist_error *err)
 {
-    KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
     struct kist_bundle_layers layers;
     struct hold hold = {.dirs = NULL};
-    int rc = kist_spec_parse(&spec, config, err);
+    int rc = kist_bundle_layers_open(&layers, p->e->store, fixed, err);
 
-    *out = NULL;
-    rc = rc < 0 ? rc : kist_join_resolve(&spec, p->e, err);
-    rc = rc < 0 ? rc : kist_bundle_layers_open(&layers, p->e->store, fixed, err);
     if (rc == 0) {
-        rc = start(out, p, &spec, &layers, &hold, err);
+        rc = start(out, p, spec, &layers, &hold, err);
         kist_bundle_inside_close(&hold.inside);
         kist_store_room_free(hold.dirs);
         kist_store_room_free(hold.fill);
         kist_bundle_layers_close(&layers);
     }
     return rc;
+}
+
+int kist_process_start(struct port_sandbox **out, const struct kist_process *p, const cJSON *config,
+                       const struct kist_container_fixed *fixed, struct kist_error *err)
+{
+    KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
+    int rc = kist_spec_parse(&spec, config, err);
+
+    *out = NULL;
+    rc = rc < 0 ? rc : kist_join_resolve(&spec, p->e, err);
+    return rc < 0 ? rc : start_parsed(out, p, &spec, fixed, err);
+}
+
+int kist_process_files(struct port_sandbox **out, const struct kist_process *p, const cJSON *config,
+                       const struct kist_container_fixed *fixed, struct kist_error *err)
+{
+    KIST_AUTO(spec) struct kist_spec spec = {.stop_signal = 0};
+    struct port_sandbox_spec files = {.root = {.layers = NULL}};
+    int rc = kist_spec_parse(&spec, config, err);
+
+    *out = NULL;
+    if (rc < 0) {
+        return rc;
+    }
+    files.own = spec.sandbox.own & (PORT_OWN_MOUNTS | PORT_OWN_USERS);
+    files.root = spec.sandbox.root;
+    files.mounts = spec.mounts;
+    files.mount_count = spec.sandbox.mount_count;
+    files.command.ids = spec.sandbox.command.ids;
+    spec.sandbox = files;
+    return start_parsed(out, p, &spec, fixed, err);
 }
 
 /* ---- beside it ---- */

@@ -22,6 +22,10 @@ struct kist_process {
 int kist_process_start(struct port_sandbox **out, const struct kist_process *p, const cJSON *config,
                        const struct kist_container_fixed *fixed, struct kist_error *err) KIST_CHECKED;
 
+/* Only its files: root and mounts, in the world of a process that waits to be killed. streams are not used. */
+int kist_process_files(struct port_sandbox **out, const struct kist_process *p, const cJSON *config,
+                       const struct kist_container_fixed *fixed, struct kist_error *err) KIST_CHECKED;
+
 /* A command in a container that runs. What is NULL or empty is as the container's own process has it. */
 struct kist_exec {
     char *const *argv;           /* ended by NULL */

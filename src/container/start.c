@@ -23,7 +23,7 @@ static int hold_to_run(struct kist_rundir *held, const struct kist_engine *e, co
     int rc = kist_rundir_hold(held, e, id, LOCK_WAIT_MS, err);
 
     return rc == KIST_E_CONFLICT
-               ? kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is running already", id)
+               ? kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is running already, or its files are being copied", id)
                : rc;
 }
 

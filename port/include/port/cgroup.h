@@ -30,7 +30,7 @@ struct port_limits {
 };
 
 struct port_cgroup_spec {
-    const char *name; /* one component */
+    const char *name; /* one component; NULL: no groups */
     struct port_limits limits;
     const struct port_device_rule *rules;
     size_t rule_count;

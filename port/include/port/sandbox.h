@@ -60,7 +60,7 @@ struct port_streams {
 
 /* The command, and as what it runs. */
 struct port_command {
-    char *const *argv; /* argv[0] without a slash is looked for along PATH of env */
+    char *const *argv; /* argv[0] without a slash is looked for along PATH of env; NULL: none, the sandbox is but there */
     char *const *env;
     const char *cwd; /* absolute; made when missing */
     struct port_ids ids; /* of its user namespace, in which the numbers below are; they, and 0, are in it */
