@@ -259,13 +259,23 @@ int port_proxy_start(struct port_proxy **out, struct port_published *ports, size
     return 0;
 }
 
+bool port_proxy_ended(struct port_proxy *proxy)
+{
+    if (proxy->pid > 0 && waitpid(proxy->pid, NULL, WNOHANG) == proxy->pid) {
+        proxy->pid = 0;
+    }
+    return proxy->pid == 0;
+}
+
 void port_proxy_stop(struct port_proxy *proxy)
 {
     if (!proxy) {
         return;
     }
-    (void)kill(proxy->pid, SIGKILL);
-    while (waitpid(proxy->pid, NULL, 0) < 0 && errno == EINTR) {
+    if (proxy->pid > 0) {
+        (void)kill(proxy->pid, SIGKILL);
+    }
+    while (proxy->pid > 0 && waitpid(proxy->pid, NULL, 0) < 0 && errno == EINTR) {
     }
     free(proxy);
 }

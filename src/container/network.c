@@ -10,6 +10,7 @@
 #include "container/join.h"
 #include "container/plan.h"
 #include "container/publish.h"
+#include "port/clock.h"
 
 #define STATE "network"
 #define FRESH "network.new"
@@ -376,6 +377,8 @@ static int publish(struct kist_network *n, struct port_dir *run, const cJSON *co
         return rc;
     }
     rc = port_proxy_start(&n->proxy, ports.v, ports.n, n->place.address, err);
+    n->published = rc == 0;
+    n->served_from = port_clock_monotonic();
     rc = rc < 0 ? rc : put_ports(state, &ports, err);
     return rc < 0 ? rc : write_state(run, state, err);
 }

@@ -20,7 +20,10 @@
 struct kist_network {
     bool on;
     struct port_network place;
-    struct port_proxy *proxy; /* NULL: nothing is published */
+    bool published;           /* ports are */
+    struct port_proxy *proxy; /* who serves them; NULL: nobody, until */
+    uint64_t retry_at;        /* monotonic ms */
+    uint64_t pause_ms, served_from;
 };
 
 /* "10.89.0.0/16" -> first address and bits, 1 ... 30; host byte order. */
@@ -34,6 +37,11 @@ int kist_network_up(struct kist_network *n, const struct kist_engine *e, const c
                     const cJSON *config, struct kist_error *err) KIST_CHECKED;
 /* After it ended. */
 void kist_network_down(struct kist_network *n, const struct kist_engine *e, const char *id, struct port_dir *run);
+
+/* When to be called again: monotonic ms; 0: no matter. */
+uint64_t kist_network_due(const struct kist_network *n);
+/* The time has come, or a child of this process ended: if that served the ports, another does soon, after pauses that grow. */
+void kist_network_tend(struct kist_network *n, const struct kist_engine *e, const char *id, bool child_ended);
 
 /* Of a container whose kist was killed: the same, by its file. */
 void kist_network_forget(const struct kist_engine *e, const char *id, struct port_dir *run);

@@ -223,7 +223,8 @@ static void take_signal(struct kist_supervisor *s, int number)
 
 static int wait_ms(const struct kist_supervisor *s)
 {
-    const uint64_t now = port_clock_monotonic(), due[] = {s->kill_at, s->sandbox ? 0 : s->resume_at, kist_health_due(s)};
+    const uint64_t now = port_clock_monotonic(), due[] = {s->kill_at, s->sandbox ? 0 : s->resume_at, kist_health_due(s),
+                                                           kist_network_due(&s->network)};
     uint64_t next = UINT64_MAX;
 
     for (size_t i = 0; i < KIST_COUNT(due); i++) {
@@ -285,6 +286,7 @@ static bool turn(struct kist_supervisor *s)
         kist_clients_accept(s);
     }
     kist_health_tend(s);
+    kist_network_tend(&s->network, s->in->e, s->in->id, fds[AT_SIGNALS].revents != 0);
     now = port_clock_monotonic();
     if (s->sandbox && s->kill_at > 0 && now >= s->kill_at) {
         s->kill_at = 0;

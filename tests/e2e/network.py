@@ -175,6 +175,44 @@ def another_bridge(t):
         t.kist("rm", "-f", *[c["Id"] for c in seen])
 
 
+def proxy_of(t, name):
+    """The process that serves its ports, or None."""
+    with open(f"/run/kist/{t.kist('inspect', name).json()[0]['Id']}/running.json") as f:
+        supervisor = json.load(f)["supervisor"]["pid"]
+    found = subprocess.run(["pgrep", "-x", "-P", str(supervisor), "kist-proxy"], capture_output=True, text=True).stdout.split()
+    return int(found[0]) if found else None
+
+
+@test
+def a_killed_proxy_comes_again(t):
+    serve(t, "web", "again", "-p", "127.0.0.1:8084:80", "-p", "127.0.0.1::80")
+    ports = [int(line.rsplit(":", 1)[1]) for line in t.kist("port", "web").out.splitlines()]
+    for _ in range(3):
+        for port in ports:
+            awaits("127.0.0.1", port, "again")
+        os.kill(proxy_of(t, "web"), 9)
+    # its port is another's meanwhile: it is tried again until that is gone
+    held = []
+
+    def take():
+        try:
+            held.append(socket.create_server(("127.0.0.1", 8084)))
+        except OSError:
+            pass
+        return held
+
+    wait_until(lambda: proxy_of(t, "web"), "another proxy")
+    os.kill(proxy_of(t, "web"), 9)
+    wait_until(take, "its port free")
+    wait_until(lambda: proxy_of(t, "web") is None, "no proxy while its port is taken")
+    held[0].close()
+    for port in ports:
+        awaits("127.0.0.1", port, "again")
+    equal(t.kist("inspect", "web").json()[0]["RestartCount"], 0, "restarts of the container")
+    t.kist("rm", "-f", "web")
+    equal(fetch("127.0.0.1", 8084), None, "a port after the container")
+
+
 @test
 def killed_supervisor_leaves_nothing(t):
     serve(t, "gone", "x", "-p", "8083:80")

@@ -25,6 +25,8 @@ struct port_proxy;
  */
 int port_proxy_start(struct port_proxy **out, struct port_published *ports, size_t count, uint32_t target,
                      struct kist_error *err) KIST_CHECKED;
+/* After SIGCHLD: it was killed, and serves no more. */
+bool port_proxy_ended(struct port_proxy *proxy);
 /* Ends it. NULL is nothing. */
 void port_proxy_stop(struct port_proxy *proxy);
 
