@@ -85,7 +85,7 @@ static int put(cJSON *object, const char *name, const char *text, struct kist_er
     return text ? kist_json_put_string(object, name, text, err) : 0;
 }
 
-static int describe(struct commit *c, bool empty, struct kist_error *err)
+static int describe(struct commit *c, const char *created_by, bool empty, struct kist_error *err)
 {
     static const char *const others[] = {"id", "parent", "container", "container_config", "docker_version", "comment"};
     const struct kist_commit *w = c->wanted;
@@ -96,22 +96,23 @@ static int describe(struct commit *c, bool empty, struct kist_error *err)
         cJSON_DeleteItemFromObjectCaseSensitive(c->config, others[i]);
     }
     rc = rc == 0 && w->author ? put(c->config, "author", w->author, err) : rc;
-    return rc < 0 ? rc : kist_made_history(c->config, created, w->container->command, w->author, w->message, empty, err);
+    return rc < 0 ? rc : kist_made_history(c->config, created, created_by, w->author, w->message, empty, err);
 }
 
 static int make(void *arg, const struct kist_changes *changes, struct kist_error *err)
 {
     struct commit *c = arg;
     struct kist_made made = {.diff_ids = c->diff_ids, .platform = &c->platform, .name = c->wanted->name};
+    KIST_AUTO(buf) struct kist_buf created_by = KIST_BUF_INIT(KIST_MAX_CONFIG);
     bool any = false;
     int rc = load_config(c, err);
 
     c->diff_id_count = changes->layers->n;
     memcpy(c->diff_ids, changes->diff_ids, c->diff_id_count * sizeof(c->diff_ids[0]));
-    rc = rc < 0 ? rc : kist_commit_config(c->config, changes, c->wanted->changes, err);
+    rc = rc < 0 ? rc : kist_commit_config(c->config, changes, c->wanted->changes, &created_by, err);
     rc = rc < 0 ? rc : kist_store_lease_begin(c->engine->store, c->diff_ids, c->diff_id_count, &c->lease, err);
     rc = rc < 0 ? rc : add_layer(c, changes, &any, err);
-    rc = rc < 0 ? rc : describe(c, !any, err);
+    rc = rc < 0 ? rc : describe(c, kist_buf_text(&created_by), !any, err);
     made.config = c->config;
     made.diff_id_count = c->diff_id_count;
     return rc < 0 ? rc : kist_made_add(c->engine->store, &made, c->id, err);

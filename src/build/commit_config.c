@@ -82,25 +82,30 @@ static bool is_own(const char *assignment, const cJSON *config)
            (strcmp(assignment, "TERM=xterm") == 0 && kist_json_bool(kist_json_object(config, "process"), "terminal", false));
 }
 
+/* What the container was told comes first, then what the image says besides: Docker's order. */
 static int take_env(cJSON *run, const cJSON *config, struct kist_error *err)
 {
-    KIST_AUTO(strv) struct kist_strv env = {.v = NULL};
+    KIST_AUTO(strv) struct kist_strv had = {.v = NULL}, env = {.v = NULL};
     cJSON *list = cJSON_CreateArray();
     const cJSON *item;
     int rc = list ? 0 : kist_error_nomem(err);
 
     cJSON_ArrayForEach(item, kist_json_array(run, "Env"))
     {
-        rc = rc < 0 || !cJSON_IsString(item) ? rc : kist_env_put(&env, item->valuestring, err);
+        rc = rc < 0 || !cJSON_IsString(item) ? rc : kist_env_put(&had, item->valuestring, err);
     }
     cJSON_ArrayForEach(item, kist_json_array(kist_json_object(config, "process"), "env"))
     {
         const char *text = cJSON_GetStringValue(item);
-        const size_t name = text ? strcspn(text, "=") : 0;
+        const size_t len = text ? strcspn(text, "=") : 0;
+        const char *before = text ? kist_env_get(&had, text, len) : NULL;
 
-        if (rc == 0 && text && (kist_env_get(&env, text, name) || !is_own(text, config))) {
+        if (rc == 0 && text && (before ? strcmp(before, text + len + (text[len] == '=')) != 0 : !is_own(text, config))) {
             rc = kist_env_put(&env, text, err);
         }
+    }
+    for (size_t i = 0; i < had.n && rc == 0; i++) {
+        rc = kist_env_get(&env, had.v[i], strcspn(had.v[i], "=")) ? 0 : kist_env_put(&env, had.v[i], err);
     }
     for (size_t i = 0; i < env.n && rc == 0; i++) {
         rc = kist_json_append(list, cJSON_CreateString(env.v[i]), err);
@@ -168,7 +173,20 @@ static int take_notes(cJSON *run, const cJSON *config, struct kist_error *err)
                : rc;
 }
 
-int kist_commit_config(cJSON *config, const struct kist_changes *c, const struct kist_strv *changes, struct kist_error *err)
+static int join_words(struct kist_buf *out, const cJSON *words, struct kist_error *err)
+{
+    const cJSON *word;
+    int rc = kist_buf_puts(out, "", err);
+
+    cJSON_ArrayForEach(word, words)
+    {
+        rc = rc < 0 || !cJSON_IsString(word) ? rc : kist_buf_printf(out, err, "%s%s", out->len > 0 ? " " : "", word->valuestring);
+    }
+    return rc;
+}
+
+int kist_commit_config(cJSON *config, const struct kist_changes *c, const struct kist_strv *changes, struct kist_buf *created_by,
+                       struct kist_error *err)
 {
     const cJSON *process = kist_json_object(c->config, "process");
     cJSON *run = cJSON_GetObjectItemCaseSensitive(config, "config");
@@ -179,6 +197,7 @@ int kist_commit_config(cJSON *config, const struct kist_changes *c, const struct
         rc = put(config, "config", run, err);
     }
     rc = rc < 0 ? rc : take_command(run, process, err);
+    rc = rc < 0 ? rc : join_words(created_by, kist_json_array(run, "Cmd"), err);
     rc = rc < 0 ? rc : take_env(run, c->config, err);
     rc = rc < 0 ? rc : take_user(run, process, c, err);
     rc = rc < 0 ? rc : take_cwd(run, process, err);

@@ -22,6 +22,8 @@ int kist_context_open_empty(struct kist_context **out, struct kist_error *err) K
 int kist_context_open_tar(struct kist_context **out, struct kist_store *s, const struct kist_layer_options *options,
                           struct kist_error *err) KIST_CHECKED;
 struct kist_sink *kist_context_sink(struct kist_context *c);
+/* Where its layer file is, for who mounts it, until the context is closed. KIST_E_FAIL: it did not come as a tar. */
+int kist_context_layer_path(const struct kist_context *c, char path[KIST_MAX_PATH + 1], struct kist_error *err) KIST_CHECKED;
 /* The first bytes of what was sent: is it an archive, or a Dockerfile? 512 bytes are enough. */
 bool kist_context_is_tar(const void *data, size_t len);
 /* A stage's or an image's files: owners stay as they are there. view's layers must outlive it. */

@@ -79,6 +79,13 @@ struct kist_sink *kist_context_sink(struct kist_context *c)
     return &c->tar->sink;
 }
 
+int kist_context_layer_path(const struct kist_context *c, char path[KIST_MAX_PATH + 1], struct kist_error *err)
+{
+    return c->tar && c->tar->layer && kist_store_layer_path(c->tar->rewriter.tx, path, KIST_MAX_PATH + 1)
+               ? 0
+               : kist_error_set(err, KIST_E_FAIL, "the build context is no layer file");
+}
+
 void kist_context_tar_free(struct kist_context_tar *t)
 {
     if (t) {

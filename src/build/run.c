@@ -132,7 +132,7 @@ static int add_mount(cJSON *config, const char *destination, const char *type, c
 static int add_bind(cJSON *config, const struct kist_build_mount *b, struct kist_error *err)
 {
     const struct kist_run_mount *m = b->mount;
-    const char *source = m->source + strspn(m->source, "/");
+    const char *named = b->source ? b->source : m->source, *source = named + strspn(named, "/");
     char text[KIST_DIGEST_TEXT_MAX];
     cJSON *mount, *from = cJSON_CreateArray();
     int rc = add_mount(config, m->target, "bind", *source != '\0' ? source : ".", m->read_only ? "[\"ro\"]" : "[]", &mount, err);

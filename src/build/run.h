@@ -15,6 +15,7 @@ struct kist_build_mount {
     /* of a bind: a directory of the host or a layer file that is in no store (the build context), or the layers of a stage or image, the
      * base first, which a lease keeps */
     const char *path;
+    const char *source; /* where it is in there; NULL: mount's source */
     const struct kist_digest *diff_ids;
     size_t diff_id_count;
     /* of a secret; NULL: there is none of that ID */

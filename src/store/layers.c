@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/path.h"
 #include "base/str.h"
 #include "private.h"
 #include "store/check.h"
@@ -188,6 +189,11 @@ int kist_store_layer_rewrite(struct kist_store *s, const struct kist_digest *dif
                              struct kist_store_layer_tx **out, struct kist_error *err)
 {
     return begin(s, diff_id, false, true, out, err);
+}
+
+bool kist_store_layer_path(const struct kist_store_layer_tx *tx, char *path, size_t size)
+{
+    return kist_path_join(path, size, port_dir_path(tx->store->partial), tx->hex);
 }
 
 struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx)

@@ -210,6 +210,8 @@ int kist_store_layer_commit_as(struct kist_store_layer_tx *tx, const struct kist
  */
 void kist_store_stop_on(struct kist_store *s, bool (*stop)(void *arg), void *arg);
 struct port_file *kist_store_layer_file(struct kist_store_layer_tx *tx);
+/* Where that file is until then; false: path is too small. */
+bool kist_store_layer_path(const struct kist_store_layer_tx *tx, char *path, size_t size) KIST_CHECKED;
 
 /*
  * The same, but the file keeps what a process that died, or called kist_store_layer_leave, wrote to it, and has a journal beside it:

@@ -97,7 +97,7 @@ def its_configuration(t):
     t.kist("commit", "box", "told")
     config = details(t, "told")["Config"]
     equal([config[name] for name in ("Entrypoint", "Cmd", "Env", "Labels", "WorkingDir", "User")],
-          [["/bin/sh", "-c"], ["echo $B"], ["PATH=/bin", "A=1", "B=2"], {"k": "v", "mine": "yes"}, "/etc", "0"], "the configuration")
+          [["/bin/sh", "-c"], ["echo $B"], ["B=2", "PATH=/bin", "A=1"], {"k": "v", "mine": "yes"}, "/etc", "0"], "the configuration")
     box(t, "told", out="2\n")
     t.kist("run", "-q", "--name", "other", "--entrypoint", "/bin/echo", "-u", "12:34", image, "one", "two")
     t.kist("commit", "-c", "ENV C=3", "-c", "EXPOSE 80", "-c", "USER nobody", "other", "other")
@@ -201,6 +201,51 @@ def as_docker_has_it(t):
         template = "{{.CreatedBy}}|{{.Comment}}"
         equal(t.kist("history", *flag, "--format", template, image).out,
               docker.docker("history", *flag, "--format", template, image), "the history")
+
+
+CHANGES = """
+echo 1 > /new; mkdir -p /made/a; echo 2 > /made/a/b; rm /etc/group; echo x >> /etc/passwd; chmod 700 /tmp; chown 12:34 /bin
+touch /etc/x; rm /etc/x; ln -s new /link; rm -r /home; mkdir /home; echo 3 > /home/own; ln /new /twin; mkfifo -m 600 /fifo
+"""
+
+
+def layer_names(tar):
+    """What the topmost layer of a saved image has: name -> type, mode, owner, target, text; less the directories that are on the way."""
+    manifest = json.load(tar.extractfile("manifest.json"))[0]
+    with tarfile.open(fileobj=tar.extractfile(manifest["Layers"][-1])) as layer:
+        members = {m.name: (m.type, m.mode & 0o7777, m.uid, m.gid, m.linkname, layer.extractfile(m).read() if m.isreg() else b"")
+                   for m in layer if not os.path.basename(m.name).startswith(".wh.")}
+        return json.load(tar.extractfile(manifest["Config"])), members, {m for m in layer.getnames() if "/.wh." in "/" + m}
+
+
+@test
+def changes_as_docker_has_them(t):
+    """The same container here and by dockerd: what changed, the layer, the configuration and the history of its image."""
+    docker = Dockerd(t)
+    t.kist("run", "-q", "--name", "base", SHARED["busybox"], "true")
+    t.kist("export", "-o", t.path("base.tar"), "base")
+    changes = ["-c", 'ENTRYPOINT ["/bin/sh", "-c"]', "-c", "ENV PATH=/bin A=1", "-c", "WORKDIR /etc", "-c", "LABEL k=v"]
+    docker.docker("import", *changes, t.path("base.tar"), "base:1")
+    t.kist("import", *changes, t.path("base.tar"), "base:1")
+    options = ["--network", "none", "--name", "box", "-e", "B=2", "base:1", CHANGES]
+    t.kist("run", "-q", *options)
+    docker.docker("run", *options)
+    equal(diff(t), sorted(docker.docker("diff", "box").splitlines(), key=lambda line: line[2:].split("/")), "the changes")
+    commit = ["commit", "-a", "Somebody", "-m", "done", "-c", "ENV C=3", "-c", "USER 12", "box", "mine:1"]
+    t.kist(*commit)
+    docker.docker(*commit)
+    t.kist("save", "-o", t.path("ours.tar"), "mine:1")
+    docker.docker("save", "-o", t.path("theirs.tar"), "mine:1")
+    with tarfile.open(t.path("ours.tar")) as ours, tarfile.open(t.path("theirs.tar")) as theirs:
+        (config, members, gone), (config2, members2, gone2) = layer_names(ours), layer_names(theirs)
+    equal(members, members2, "the layer")
+    # dockerd, without overlayfs, names all that a directory which came anew has lost; kist hides it at once
+    check({"etc/.wh.group"} <= gone & gone2 and "home/.wh..wh..opq" in gone, f"gone are {gone} and {gone2}")
+    for name in ("Env", "Cmd", "Entrypoint", "WorkingDir", "Labels", "User"):
+        equal(config["config"].get(name), config2["config"].get(name), "the configuration's " + name)
+    last, last2 = config["history"][-1], config2["history"][-1]
+    equal([last.get(k) for k in ("created_by", "author", "comment")], [last2.get(k) for k in ("created_by", "author", "comment")], "the step")
+    equal(len(config["history"]), len(config2["history"]), "steps")
 
 
 kit.main(shared.prepare)
