@@ -71,6 +71,11 @@ bool kist_context_owned(const struct kist_context *c)
     return c->owned;
 }
 
+bool kist_context_is_whole(const struct kist_context *c)
+{
+    return !c->ignore;
+}
+
 struct port_dir *kist_context_dir(const struct kist_context *c)
 {
     return c->dir;

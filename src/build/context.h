@@ -34,6 +34,8 @@ void kist_context_auto(struct kist_context **c);
 
 /* What is left out of it from now on; stays the caller's. NULL: nothing. */
 void kist_context_ignore(struct kist_context *c, struct kist_ignore *ignore);
+/* Nothing is. */
+bool kist_context_is_whole(const struct kist_context *c);
 /* Owners are part of what is copied; else all is root's. */
 bool kist_context_owned(const struct kist_context *c);
 /* The directory, or NULL; else the layers: for who mounts it. */

@@ -2,10 +2,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build/copy.h"
+#include "build/context_bind.h"
 #include "build/run.h"
 #include "build/stage.h"
 #include "container/env.h"
+
+/* What a mount shows of the context. */
+struct bound {
+    struct kist_copy_source source;
+    struct kist_copy_options how;
+    struct kist_copy_plan *plan;
+    struct kist_context *made; /* of it, where the context itself cannot be shown */
+    char path[KIST_MAX_PATH + 1];
+};
 
 struct running {
     struct kist_step *step;
@@ -16,6 +25,7 @@ struct running {
     struct kist_run_options options;
     struct kist_run_mount *parsed;
     struct kist_build_mount *mounts;
+    struct bound **bounds; /* of mounts that show the context; else NULL */
     size_t mount_count;
     bool unknown; /* dry run: what it would see */
     struct kist_config config;
@@ -103,37 +113,78 @@ static int find_secret(const struct running *r, struct kist_build_mount *m)
     return 0;
 }
 
-/* What is in a directory of the context counts by its contents, of a stage or image by its layers. */
-static int bind(struct running *r, struct kist_build_mount *m, struct kist_step_key *key, struct kist_error *err)
+/* It counts by what is in it. */
+static int bind_context(struct running *r, struct kist_build_mount *m, struct kist_step_key *key, struct kist_error *err)
 {
     const struct kist_build_options *o = r->step->build->options;
-    const char *source = m->mount->source ? m->mount->source : "/";
-    const struct kist_copy_source what = {.path = source};
-    const struct kist_copy_options how = {.epoch = INT64_MAX, .limits = o->layer, .store = r->step->build->store};
-    KIST_AUTO(copy) struct kist_copy_plan *copy = NULL;
+    struct bound *b = calloc(1, sizeof(*b));
     struct kist_digest digest;
-    struct kist_stage *stage;
     int rc;
 
-    if (m->mount->from) {
-        rc = kist_build_source(r->step, m->mount->from, &stage, err);
-        if (rc == 0) {
-            m->diff_ids = stage->diff_ids;
-            m->diff_id_count = stage->count;
-            r->unknown = r->unknown || stage->unknown;
-            kist_step_key_add(key, stage->diff_ids, stage->count * sizeof(stage->diff_ids[0]));
-        }
-        return rc;
+    if (!b) {
+        return kist_error_nomem(err);
     }
-    if (!kist_context_dir(o->context)) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "a context that was sent as an archive cannot be mounted: COPY from it");
-    }
-    m->path = port_dir_path(kist_context_dir(o->context));
-    if ((rc = kist_copy_new(&copy, "RUN --mount", o->context, &what, 1, "/", &how, err)) == 0 &&
-        (rc = kist_copy_digest(copy, &digest, err)) == 0) {
+    r->bounds[m - r->mounts] = b;
+    b->source.path = m->mount->source;
+    b->how = (struct kist_copy_options){.epoch = INT64_MAX, .limits = o->layer, .store = r->step->build->store};
+    rc = kist_copy_new(&b->plan, "RUN --mount", o->context, &b->source, 1, "/" KIST_CONTEXT_BIND_PLACE, &b->how, err);
+    rc = rc < 0 ? rc : kist_copy_digest(b->plan, &digest, err);
+    if (rc == 0) {
         kist_step_key_add(key, &digest, sizeof(digest));
     }
     return rc;
+}
+
+/* A stage or image counts by its layers. */
+static int bind(struct running *r, struct kist_build_mount *m, struct kist_step_key *key, struct kist_error *err)
+{
+    struct kist_stage *stage;
+    int rc;
+
+    if (!m->mount->from) {
+        return bind_context(r, m, key, err);
+    }
+    rc = kist_build_source(r->step, m->mount->from, &stage, err);
+    if (rc == 0) {
+        m->diff_ids = stage->diff_ids;
+        m->diff_id_count = stage->count;
+        r->unknown = r->unknown || stage->unknown;
+        kist_step_key_add(key, stage->diff_ids, stage->count * sizeof(stage->diff_ids[0]));
+    }
+    return rc;
+}
+
+/* A context that is a directory is shown as it is, unless something of it is ignored. */
+static int show_context(struct running *r, size_t i, struct kist_error *err)
+{
+    const struct kist_build_options *o = r->step->build->options;
+    struct kist_build_mount *m = &r->mounts[i];
+    struct bound *b = r->bounds[i];
+    int rc;
+
+    if (kist_context_dir(o->context) && kist_context_is_whole(o->context)) {
+        m->path = port_dir_path(kist_context_dir(o->context));
+        return 0;
+    }
+    rc = kist_context_bind(&b->made, b->plan, r->step->build->store, o->layer, b->path, err);
+    m->path = b->path;
+    m->source = KIST_CONTEXT_BIND_PLACE;
+    return rc;
+}
+
+static void release_mounts(struct running *r)
+{
+    for (size_t i = 0; i < r->mount_count; i++) {
+        kist_run_mount_release(&r->parsed[i]);
+        if (r->bounds[i]) {
+            kist_copy_free(r->bounds[i]->plan);
+            kist_context_close(r->bounds[i]->made);
+            free(r->bounds[i]);
+        }
+    }
+    free(r->parsed);
+    free(r->mounts);
+    free(r->bounds);
 }
 
 static int read_mounts(struct running *r, struct kist_step_key *key, struct kist_error *err)
@@ -143,7 +194,8 @@ static int read_mounts(struct running *r, struct kist_step_key *key, struct kist
 
     r->parsed = calloc(in->flag_count + 1, sizeof(*r->parsed));
     r->mounts = calloc(in->flag_count + 1, sizeof(*r->mounts));
-    if (!r->parsed || !r->mounts) {
+    r->bounds = calloc(in->flag_count + 1, sizeof(*r->bounds));
+    if (!r->parsed || !r->mounts || !r->bounds) {
         return kist_error_nomem(err);
     }
     for (size_t i = 0; i < in->flag_count && rc == 0; i++) {
@@ -246,7 +298,12 @@ static int fill(void *arg, struct kist_sink *sink, bool *changed, struct kist_er
         .output = output,
         .arg = step,
     };
-    int rc = kist_build_run(&run, &r->ran, sink, err);
+    int rc = 0;
+
+    for (size_t i = 0; i < r->mount_count && rc == 0; i++) {
+        rc = r->bounds[i] ? show_context(r, i, err) : 0;
+    }
+    rc = rc < 0 ? rc : kist_build_run(&run, &r->ran, sink, err);
 
     *changed = rc == 0 && r->ran.changed;
     if (rc == 0 && r->ran.exit_status != 0) {
@@ -301,11 +358,7 @@ int kist_step_run(struct kist_step *step, struct kist_error *err)
             kist_build_tell(step->build, KIST_BUILD_FAILED, r.ran.tail);
         }
     }
-    for (size_t i = 0; i < r.mount_count; i++) {
-        kist_run_mount_release(&r.parsed[i]);
-    }
-    free(r.parsed);
-    free(r.mounts);
+    release_mounts(&r);
     kist_config_release(&r.config);
     kist_strv_release(&r.argv);
     kist_strv_release(&r.env);
