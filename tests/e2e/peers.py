@@ -239,5 +239,5 @@ class Dockerd(kit.Process):
         with socket.socket(socket.AF_UNIX) as s:
             return s.connect_ex(port) == 0
 
-    def docker(self, *args):
-        return kit.command("docker", "-H", "unix://" + self.socket, *args, env=kit.ENVIRONMENT)
+    def docker(self, *args, env=None):
+        return kit.command("docker", "-H", "unix://" + self.socket, *args, env={**kit.ENVIRONMENT, **(env or {})})
