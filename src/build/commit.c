@@ -108,7 +108,9 @@ static int make(void *arg, const struct kist_changes *changes, struct kist_error
     int rc = load_config(c, err);
 
     c->diff_id_count = changes->layers->n;
-    memcpy(c->diff_ids, changes->diff_ids, c->diff_id_count * sizeof(c->diff_ids[0]));
+    if (c->diff_id_count > 0) {
+        memcpy(c->diff_ids, changes->diff_ids, c->diff_id_count * sizeof(c->diff_ids[0]));
+    }
     rc = rc < 0 ? rc : kist_commit_config(c->config, changes, c->wanted->changes, &created_by, err);
     rc = rc < 0 ? rc : kist_store_lease_begin(c->engine->store, c->diff_ids, c->diff_id_count, &c->lease, err);
     rc = rc < 0 ? rc : add_layer(c, changes, &any, err);

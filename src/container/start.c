@@ -189,7 +189,9 @@ static int fixed_of(struct kist_container_fixed *fixed, const struct kist_contai
     if (!fixed->layers) {
         return kist_error_nomem(err);
     }
-    memcpy(fixed->layers, n->diff_ids, n->diff_id_count * sizeof(*fixed->layers));
+    if (n->diff_id_count > 0) {
+        memcpy(fixed->layers, n->diff_ids, n->diff_id_count * sizeof(*fixed->layers));
+    }
     return 0;
 }
 

@@ -162,7 +162,9 @@ static int take_lease(struct flatten *f, struct kist_error *err)
     if (!digests) {
         return kist_error_nomem(err);
     }
-    memcpy(digests, f->image->diff_ids, count * sizeof(*digests));
+    if (count > 0) {
+        memcpy(digests, f->image->diff_ids, count * sizeof(*digests));
+    }
     digests[count] = f->image->config;
     digests[count + 1] = f->image->manifest.digest;
     return kist_store_lease_begin(f->store, digests, count + 2, &f->lease, err);

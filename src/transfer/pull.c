@@ -199,7 +199,9 @@ static int take_lease(struct pull *p, const struct kist_resolved *r, struct kist
     if (!digests) {
         return kist_error_nomem(err);
     }
-    memcpy(digests, r->config.diff_ids, count * sizeof(*digests));
+    if (count > 0) {
+        memcpy(digests, r->config.diff_ids, count * sizeof(*digests));
+    }
     digests[count] = r->manifest_desc.digest;
     digests[count + 1] = r->manifest.config.digest;
     count += 2;

@@ -190,7 +190,9 @@ static void take_lease(struct kist_save_plan *p, struct kist_store *s)
     for (size_t i = 0; digests && i < p->image_count; i++) {
         const struct kist_image *image = p->images[i].image;
 
-        memcpy(digests + count, image->diff_ids, image->layer_count * sizeof(*digests));
+        if (image->layer_count > 0) {
+            memcpy(digests + count, image->diff_ids, image->layer_count * sizeof(*digests));
+        }
         count += image->layer_count;
         digests[count++] = image->config;
         digests[count++] = image->manifest.digest;
