@@ -151,7 +151,7 @@ static int unpack_entry(void *arg, const struct kist_tar_entry *e, struct kist_e
     }
     u->size = t.stored = e->type == KIST_TAR_FILE ? e->size : 0;
     u->at = 0;
-    kist_copy_dress(u->writing, &t, true);
+    t.mtime = KIST_MIN(t.mtime, u->writing->copy->options->epoch); /* chown and chmod are not for what is unpacked */
     rc = keep_extents(u, e, err);
     return rc == 0 ? kist_tar_writer_entry(&u->writing->tar, &t, err) : rc;
 }

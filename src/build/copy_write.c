@@ -28,7 +28,8 @@ static int look_up_owner(struct kist_copy_writing *w, struct kist_error *err)
     return rc;
 }
 
-void kist_copy_dress(const struct kist_copy_writing *w, struct kist_tar_entry *e, bool owned)
+/* Owner, mode and time as the options have them; owned: who owned it may stay. */
+static void dress(const struct kist_copy_writing *w, struct kist_tar_entry *e, bool owned)
 {
     if (w->owner || !owned) {
         e->uid = w->uid;
@@ -180,7 +181,7 @@ static int write_entry(struct kist_copy_writing *w, const struct kist_copy_row *
         .stored = e->type == KIST_LAYER_FILE ? e->size : 0, .major = e->major, .minor = e->minor,
         .link_name = e->type == KIST_LAYER_SYMLINK ? kist_copy_text(w->copy, e->target) : NULL,
     };
-    kist_copy_dress(w, &w->member, kist_context_owned(w->copy->from));
+    dress(w, &w->member, kist_context_owned(w->copy->from));
     if (first) {
         w->member.type = KIST_TAR_HARDLINK;
         w->member.link_name = first;
@@ -200,7 +201,7 @@ static int write_made(struct kist_copy_writing *w, const struct kist_copy_row *r
     int rc = text ? 0 : kist_copy_fetch(w->copy, source->path, &e.stored, &digest, err);
 
     if (rc == 0) {
-        kist_copy_dress(w, &e, false);
+        dress(w, &e, false);
         rc = kist_tar_writer_entry(&w->tar, &e, err);
     }
     if (rc < 0) {

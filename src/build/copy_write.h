@@ -38,8 +38,6 @@ struct kist_copy_writing {
     char target[KIST_MAX_PATH + 1];
 };
 
-/* Owner, mode and time as the options have them; owned: who owned it may stay. */
-void kist_copy_dress(const struct kist_copy_writing *w, struct kist_tar_entry *e, bool owned);
 /* Names all directories on the way to path, as they are in the image, that the one named last did not bring. */
 int kist_copy_make_parents(struct kist_copy_writing *w, const char *path, struct kist_error *err) KIST_CHECKED;
 int kist_copy_make_destination(struct kist_copy_writing *w, struct kist_error *err) KIST_CHECKED;
