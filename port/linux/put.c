@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "base/str.h"
 #include "file_private.h"
@@ -12,13 +13,14 @@
 #include "port/place.h"
 #include "sandbox_private.h"
 
-int port_place_root(struct port_dir **out, const struct port_process *p, struct kist_error *err)
+/* what: of its directory in /proc. */
+static int open_of(struct port_dir **out, const struct port_process *p, const char *what, struct kist_error *err)
 {
     char path[48];
-    int fd = kist_str_format(path, sizeof(path), "/proc/%d/root", p->pid) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = kist_str_format(path, sizeof(path), "/proc/%d/%s", p->pid, what) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
     if (fd < 0 || !port_process_alive(p)) {
-        int rc = fd < 0 && errno != ENOENT && errno != ESRCH ? kist_error_sys(err, KIST_E_IO, errno, "cannot open its root")
+        int rc = fd < 0 && errno != ENOENT && errno != ESRCH ? kist_error_sys(err, KIST_E_IO, errno, "cannot open its files")
                                                              : kist_error_set(err, KIST_E_CONFLICT, "it has ended");
 
         if (fd >= 0) {
@@ -27,6 +29,18 @@ int port_place_root(struct port_dir **out, const struct port_process *p, struct 
         return rc;
     }
     return port_dir_new(out, fd, "/", NULL, err);
+}
+
+int port_place_root(struct port_dir **out, const struct port_process *p, struct kist_error *err)
+{
+    return open_of(out, p, "root", err);
+}
+
+int port_place_held(struct port_dir **out, const struct port_process *p, int number, struct kist_error *err)
+{
+    char what[24];
+
+    return kist_str_format(what, sizeof(what), "fd/%d", number) ? open_of(out, p, what, err) : (int)KIST_E_FAIL;
 }
 
 int port_place_enter(struct port_dir **out, struct port_dir *root, const char *path, struct kist_error *err)
@@ -64,7 +78,19 @@ static int give_looks(int fd, const struct port_node *n)
     if (fchownat(fd, "", n->uid, n->gid, AT_EMPTY_PATH) < 0) {
         return -1;
     }
-    return n->type != PORT_NODE_SYMLINK && (chmod(path, n->mode) < 0 || utimensat(AT_FDCWD, path, times, 0) < 0) ? -1 : 0;
+    if (n->type == PORT_NODE_SYMLINK) {
+        return 0;
+    }
+    if (chmod(path, n->mode) < 0) {
+        return -1;
+    }
+    /* after the owner, whose change takes file capabilities away */
+    for (size_t i = 0; i < n->xattr_count; i++) {
+        if (setxattr(path, n->xattrs[i].name, n->xattrs[i].value, n->xattrs[i].size, 0) < 0) {
+            return -1;
+        }
+    }
+    return utimensat(AT_FDCWD, path, times, 0);
 }
 
 static mode_t format_of(enum port_node_type type)
@@ -79,6 +105,7 @@ static mode_t format_of(enum port_node_type type)
 /* What is no file. */
 static int make_node(int dir, const char *name, const struct port_node *n)
 {
+    const struct timespec times[2] = {{.tv_sec = (time_t)n->mtime}, {.tv_sec = (time_t)n->mtime}};
     const mode_t format = format_of(n->type);
     struct stat st;
     int made = format == S_IFDIR   ? mkdirat(dir, name, 0700)
@@ -93,7 +120,10 @@ static int make_node(int dir, const char *name, const struct port_node *n)
         errno = ESTALE; /* somebody put another in its place */
         return -1;
     }
-    return give_looks(fd, n);
+    if (give_looks(fd, n) < 0) {
+        return -1;
+    }
+    return format == S_IFLNK ? utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) : 0;
 }
 
 int port_node_put(struct port_dir *dir, const char *name, const struct port_node *n, struct port_file **file,
@@ -118,11 +148,21 @@ int port_node_put(struct port_dir *dir, const char *name, const struct port_node
     return rc < 0 ? port_error(err, errno, "make", dir->path, name) : 0;
 }
 
+int port_node_looks(struct port_dir *dir, const struct port_node *n, struct kist_error *err)
+{
+    return give_looks(dir->fd, n) < 0 ? port_error(err, errno, "set owner, mode, xattrs and time of", dir->path, NULL) : 0;
+}
+
+int port_node_settle(struct port_dir *dir, struct kist_error *err)
+{
+    return syncfs(dir->fd) < 0 ? port_error(err, errno, "sync the filesystem of", dir->path, NULL) : 0;
+}
+
 int port_node_finish(struct port_file *file, const struct port_node *n, struct kist_error *err)
 {
     int rc = give_looks(port_file_fd(file), n);
 
-    rc = rc < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot set owner, mode and time of '%s'", file->path) : 0;
+    rc = rc < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot set owner, mode, xattrs and time of '%s'", file->path) : 0;
     if (rc < 0) {
         port_file_discard(file);
         return rc;

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "container/archive.h"
+#include "container/extract.h"
 #include "container/spec.h"
 #include "container/standin.h"
 #include "port/place.h"
@@ -178,174 +179,6 @@ static int pack_found(const struct found *f, const struct port_ids *ids, const c
     return rc;
 }
 
-/* ---- and files of a tar ---- */
-
-struct unpack {
-    const struct kist_copy *how;
-    const struct port_ids *ids; /* of the container; NULL: it is our side */
-    struct port_dir *top, *at; /* at: the last member's directory, */
-    char *at_path;             /* and its path below top */
-    struct port_file *file;    /* being written */
-    struct port_node node;     /* what it becomes */
-    uint64_t bytes;            /* of files */
-};
-
-/* Changes an owner to what it is on disk. */
-static int shift(const struct port_ids *ids, uint32_t *uid, uint32_t *gid, struct kist_error *err)
-{
-    return !ids || (port_id_outside(&ids->users, *uid, uid) && port_id_outside(&ids->groups, *gid, gid))
-               ? 0
-               : kist_error_set(err, KIST_E_USAGE, "the container's user namespace has no user %u or no group %u", (unsigned)*uid, (unsigned)*gid);
-}
-
-/* The directory at path below top, with those on the way that are missing. */
-static int enter_made(struct unpack *u, struct port_dir **out, const char *path, struct kist_error *err)
-{
-    struct port_node missing = {.type = PORT_NODE_DIRECTORY, .mode = 0755, .uid = u->how->uid, .gid = u->how->gid};
-    int rc = port_place_enter(out, u->top, path, err);
-
-    if (rc == KIST_E_NOT_FOUND && path[0]) {
-        const char *base = kist_path_base(path);
-        KIST_AUTO(free) char *above = strndup(path, (size_t)(base - path - (base > path)));
-        struct port_file *file;
-        struct port_dir *up;
-
-        rc = above ? enter_made(u, &up, above, err) : kist_error_nomem(err);
-        rc = rc < 0 ? rc : shift(u->ids, &missing.uid, &missing.gid, err);
-        if (rc == 0) {
-            rc = port_node_put(up, base, &missing, &file, err);
-            port_dir_close(up);
-        }
-        rc = rc == 0 ? port_place_enter(out, u->top, path, err) : rc;
-    }
-    return rc;
-}
-
-/* Cleans a member's name into path; u->at becomes its directory, *base its name there, "" the top itself. */
-static int go_to(struct unpack *u, char path[KIST_MAX_PATH + 1], const char *name, const char **base, struct kist_error *err)
-{
-    struct port_dir *dir;
-    int rc;
-
-    if (!kist_path_clean(path, KIST_MAX_PATH + 1, name)) {
-        return kist_error_set(err, KIST_E_CORRUPT, "the member '%.200s' leads out of the archive, or its name is too long", name);
-    }
-    *base = kist_path_base(path);
-    KIST_AUTO(free) char *above = strndup(path, (size_t)(*base - path - (*base > path)));
-    if (!above) {
-        return kist_error_nomem(err);
-    }
-    if (u->at && strcmp(above, u->at_path) == 0) {
-        return 0;
-    }
-    rc = enter_made(u, &dir, above, err);
-    if (rc == 0) {
-        port_dir_close(u->at);
-        free(u->at_path);
-        u->at = dir;
-        u->at_path = above;
-        above = NULL;
-    }
-    return rc;
-}
-
-static int put_link(struct unpack *u, const char *name, const struct kist_tar_entry *e, struct kist_error *err)
-{
-    char path[KIST_MAX_PATH + 1];
-    KIST_AUTO(free) char *above = NULL;
-    struct port_dir *old = NULL;
-    const char *base;
-    int rc;
-
-    if (!kist_path_clean(path, sizeof(path), e->link_name)) {
-        return kist_error_set(err, KIST_E_CORRUPT, "the link '%.200s' leads out of the archive", e->link_name);
-    }
-    base = kist_path_base(path);
-    above = strndup(path, (size_t)(base - path));
-    rc = above ? port_place_enter(&old, u->top, above, err) : kist_error_nomem(err);
-    if (rc == 0) {
-        rc = port_node_link(u->at, name, old, base, err);
-        port_dir_close(old);
-    }
-    return rc;
-}
-
-static int make_member(struct unpack *u, const struct kist_tar_entry *e, struct kist_error *err)
-{
-    static const enum port_node_type types[] = {
-        [KIST_TAR_FILE] = PORT_NODE_FILE, [KIST_TAR_HARDLINK] = PORT_NODE_FILE, [KIST_TAR_SYMLINK] = PORT_NODE_SYMLINK,
-        [KIST_TAR_CHAR] = PORT_NODE_CHAR, [KIST_TAR_BLOCK] = PORT_NODE_BLOCK,   [KIST_TAR_DIRECTORY] = PORT_NODE_DIRECTORY,
-        [KIST_TAR_FIFO] = PORT_NODE_FIFO,
-    };
-    const struct kist_copy *how = u->how;
-    char path[KIST_MAX_PATH + 1], target[KIST_MAX_PATH + 1];
-    const bool device = e->type == KIST_TAR_CHAR || e->type == KIST_TAR_BLOCK;
-    const char *base = "";
-    int rc = go_to(u, path, e->name, &base, err);
-
-    if (rc < 0 || base[0] == '\0') {
-        return rc;
-    }
-    if (e->sparse) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "'%.200s' is sparse in the archive (make it without 'tar -S')", e->name);
-    }
-    if (e->type == KIST_TAR_HARDLINK) {
-        return put_link(u, base, e, err);
-    }
-    if (e->type == KIST_TAR_SYMLINK && !kist_str_copy(target, sizeof(target), e->link_name)) {
-        return kist_error_set(err, KIST_E_CORRUPT, "the target of '%.200s' is too long", e->name);
-    }
-    /* With another owner set-ID bits would give what nobody meant to give, and so would a device that all may open. */
-    u->node = (struct port_node){.type = types[e->type], .mode = how->owners ? e->mode : e->mode & (device ? 0600 : 01777),
-                                 .uid = how->owners ? e->uid : how->uid, .gid = how->owners ? e->gid : how->gid,
-                                 .mtime = e->mtime, .major = e->major, .minor = e->minor, .target = target};
-    rc = shift(u->ids, &u->node.uid, &u->node.gid, err);
-    rc = rc < 0 ? rc : port_node_put(u->at, base, &u->node, &u->file, err);
-    u->node.target = NULL;
-    return rc;
-}
-
-static int on_entry(void *arg, const struct kist_tar_entry *e, struct kist_error *err)
-{
-    int rc = make_member(arg, e, err);
-
-    /* what went away here is no source that went away, which pack() passes over */
-    return rc == KIST_E_NOT_FOUND ? kist_error_set(err, KIST_E_CONFLICT, "the directory of '%.200s' is not there any more, or a link is broken", e->name) : rc;
-}
-
-static int on_raw(void *arg, const void *data, size_t len, struct kist_error *err)
-{
-    (void)arg;
-    (void)data;
-    (void)len;
-    (void)err;
-    return 0;
-}
-
-static int on_data(void *arg, const void *data, size_t len, struct kist_error *err)
-{
-    struct unpack *u = arg;
-
-    u->bytes += len;
-    return u->file ? port_file_append(u->file, data, len, err) : 0;
-}
-
-static int on_end(void *arg, struct kist_error *err)
-{
-    struct unpack *u = arg;
-    struct port_file *file = u->file;
-
-    u->file = NULL;
-    return file ? port_node_finish(file, &u->node, err) : 0;
-}
-
-static int on_finish(void *arg, struct kist_error *err)
-{
-    (void)arg;
-    (void)err;
-    return 0;
-}
-
 /* ---- Docker's rules ---- */
 
 /* Where in to things go, *top (to's, or made of it), and what the first is called there. */
@@ -382,21 +215,20 @@ static int aim(const struct found *from, struct found *to, const struct kist_cop
 static int unpack_into(const struct kist_copy *c, const struct port_ids *ids, const struct found *from, const char *name, struct port_dir *top,
                        uint64_t *bytes, struct kist_error *err)
 {
-    static const struct kist_tar_handler handler = {.raw = on_raw, .entry = on_entry, .data = on_data, .end = on_end, .finish = on_finish};
-    struct unpack u = {.how = c, .ids = c->in ? ids : NULL, .top = top};
-    struct kist_tar *tar = NULL;
-    int rc = kist_tar_new(&tar, &handler, &u, err);
+    const struct kist_extract_how how = {.owners = c->owners, .uid = c->uid, .gid = c->gid, .ids = c->in ? ids : NULL};
+    struct kist_extract *u;
+    int rc = kist_extract_new(&u, top, &how, err);
 
-    if (rc == 0 && c->feed) {
-        rc = c->feed(c->feed_arg, kist_tar_sink(tar), err);
-    } else if (rc == 0 && (rc = pack_found(from, c->in ? NULL : ids, name, kist_tar_sink(tar), err)) == 0) {
-        rc = kist_sink_finish(kist_tar_sink(tar), err);
+    if (rc < 0) {
+        return rc;
     }
-    kist_tar_free(tar);
-    port_file_discard(u.file);
-    port_dir_close(u.at);
-    free(u.at_path);
-    *bytes = u.bytes;
+    if (c->feed) {
+        rc = c->feed(c->feed_arg, kist_extract_sink(u), err);
+    } else if ((rc = pack_found(from, c->in ? NULL : ids, name, kist_extract_sink(u), err)) == 0) {
+        rc = kist_sink_finish(kist_extract_sink(u), err);
+    }
+    *bytes = kist_extract_bytes(u);
+    kist_extract_free(u);
     return rc;
 }
 

@@ -37,6 +37,8 @@ struct merge {
     uint32_t inodes;
     struct kist_tar_writer tar;
     struct kist_sink data; /* a file's contents on their way into the tar */
+    int (*each)(void *arg, const struct kist_layer_entry *e, struct kist_error *err); /* is told, and nothing written; or NULL */
+    void *arg;
 };
 
 /* ---- paths ---- */
@@ -280,7 +282,7 @@ static int write_entry(void *arg, const struct kist_layer_entry *e, struct kist_
     struct kist_tar_xattr xattrs[KIST_MAX_TAR_XATTRS];
     struct kist_tar_entry t;
     uint32_t node = find(m, e->path);
-    bool contents = e->type == KIST_LAYER_FILE;
+    bool linked;
     int rc;
 
     if (node == NONE || m->nodes[node].layer != m->number || m->nodes[node].whiteout ||
@@ -291,9 +293,12 @@ static int write_entry(void *arg, const struct kist_layer_entry *e, struct kist_
     if (rc < 0) {
         return rc;
     }
-    contents = !link_to(m, e, node, &t) && contents && e->size > 0;
+    linked = link_to(m, e, node, &t);
+    if (m->each) {
+        return linked ? 0 : m->each(m->arg, e, err);
+    }
     rc = kist_tar_writer_entry(&m->tar, &t, err);
-    return rc == 0 && contents ? kist_layer_read_entry(m->layer, e, &m->data, err) : rc;
+    return rc == 0 && !linked && e->type == KIST_LAYER_FILE && e->size > 0 ? kist_layer_read_entry(m->layer, e, &m->data, err) : rc;
 }
 
 /* Calls each for all entries of layer number. */
@@ -322,28 +327,42 @@ static int write_layer(struct merge *m, struct kist_layer *const *layers, size_t
     return rc;
 }
 
+static int merge(struct merge *m, struct kist_layer *const *layers, size_t count, struct kist_error *err)
+{
+    int rc = count < NOWHERE ? 0 : kist_error_set(err, KIST_E_UNSUPPORTED, "%zu layers are too many", count);
+
+    for (size_t i = count; i > 0 && rc == 0; i--) {
+        rc = list(m, layers, i - 1, see, err);
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        m->directories = pass == 0;
+        for (size_t i = 0; i < count && rc == 0; i++) {
+            rc = write_layer(m, layers, i, err);
+        }
+    }
+    free(m->nodes);
+    free(m->names);
+    free(m->slots);
+    free(m->stack);
+    return rc;
+}
+
 int kist_layer_merge(struct kist_layer *const *layers, size_t count, const struct kist_layer_options *limits,
                      struct kist_sink *sink, struct kist_error *err)
 {
     struct merge m = {.limits = limits, .data = {&data_ops}};
-    int rc = count < NOWHERE ? 0 : kist_error_set(err, KIST_E_UNSUPPORTED, "%zu layers are too many", count);
+    int rc;
 
     kist_tar_writer_init(&m.tar, sink);
-    for (size_t i = count; i > 0 && rc == 0; i--) {
-        rc = list(&m, layers, i - 1, see, err);
-    }
-    for (int pass = 0; pass < 2; pass++) {
-        m.directories = pass == 0;
-        for (size_t i = 0; i < count && rc == 0; i++) {
-            rc = write_layer(&m, layers, i, err);
-        }
-    }
-    if (rc == 0) {
-        rc = kist_tar_writer_end(&m.tar, err);
-    }
-    free(m.nodes);
-    free(m.names);
-    free(m.slots);
-    free(m.stack);
-    return rc;
+    rc = merge(&m, layers, count, err);
+    return rc < 0 ? rc : kist_tar_writer_end(&m.tar, err);
+}
+
+int kist_layer_merge_list(struct kist_layer *const *layers, size_t count, const struct kist_layer_options *limits,
+                          int (*each)(void *arg, const struct kist_layer_entry *e, struct kist_error *err), void *arg,
+                          struct kist_error *err)
+{
+    struct merge m = {.limits = limits, .each = each, .arg = arg};
+
+    return merge(&m, layers, count, err);
 }

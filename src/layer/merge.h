@@ -12,5 +12,12 @@
  */
 int kist_layer_merge(struct kist_layer *const *layers, size_t count, const struct kist_layer_options *limits,
                      struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;
+/*
+ * The same without reading contents: calls each for what would be written, but for further names of a file that has several. Non-zero from
+ * each ends it and is returned.
+ */
+int kist_layer_merge_list(struct kist_layer *const *layers, size_t count, const struct kist_layer_options *limits,
+                          int (*each)(void *arg, const struct kist_layer_entry *e, struct kist_error *err), void *arg,
+                          struct kist_error *err) KIST_CHECKED;
 
 #endif

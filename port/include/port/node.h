@@ -44,14 +44,18 @@ int port_node_file(struct port_file **out, struct port_dir *dir, const char *nam
     KIST_CHECKED;
 
 /*
- * Makes name in dir what n says: type, target, device, mode, owner and time; xattrs, size and links are not looked at. Nothing is followed.
+ * Makes name in dir what n says: type, target, device, mode, owner, xattrs and time; size and links are not looked at. Nothing is followed.
  * What had the name is replaced, but a directory stays as it is, with what is in it: KIST_E_CONFLICT where only one of the two is one.
- * A file is empty and *file (else NULL) is open to write it; its mode, owner and time come with port_node_finish.
+ * A file is empty and *file (else NULL) is open to write it; its mode, owner, xattrs and time come with port_node_finish.
  */
 int port_node_put(struct port_dir *dir, const char *name, const struct port_node *n, struct port_file **file,
                   struct kist_error *err) KIST_CHECKED;
 /* The file of port_node_put is written; frees file whatever it returns. */
 int port_node_finish(struct port_file *file, const struct port_node *n, struct kist_error *err) KIST_CHECKED;
+/* The directory itself gets n's mode, owner, xattrs and time. */
+int port_node_looks(struct port_dir *dir, const struct port_node *n, struct kist_error *err) KIST_CHECKED;
+/* All that was written to dir's filesystem is on the medium. */
+int port_node_settle(struct port_dir *dir, struct kist_error *err) KIST_CHECKED;
 /* name in dir becomes another name of old_name in old, which must not be a directory; replaces as port_node_put does. */
 int port_node_link(struct port_dir *dir, const char *name, struct port_dir *old, const char *old_name,
                    struct kist_error *err) KIST_CHECKED;
