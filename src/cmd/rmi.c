@@ -37,7 +37,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 }
 
 static const struct kist_option options[] = {
-    KIST_OPT("force", 'f', FLAG, struct options, force, NULL, "All names of an image given by its ID; none such is fine"),
+    KIST_OPT("force", 'f', FLAG, struct options, force, NULL, "All names of an image given by its ID; what containers use only loses its names; none such is fine"),
     KIST_OPT("json", 0, FLAG, struct options, json, NULL, "Print a JSON object for each"),
     {.name = NULL},
 };

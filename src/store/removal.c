@@ -61,7 +61,8 @@ int kist_removal_begin(struct kist_removal *r, struct kist_store *s, struct kist
     r->image_of = calloc(n, sizeof(size_t));
     r->order = calloc(n, sizeof(size_t));
     r->chosen = calloc(n, sizeof(bool));
-    return r->members && r->first && r->image_of && r->order && r->chosen ? group(r, err) : kist_error_nomem(err);
+    r->unnamed = calloc(n, sizeof(bool));
+    return r->members && r->first && r->image_of && r->order && r->chosen && r->unnamed ? group(r, err) : kist_error_nomem(err);
 }
 
 void kist_removal_release(struct kist_removal *r)
@@ -71,6 +72,7 @@ void kist_removal_release(struct kist_removal *r)
     free(r->image_of);
     free(r->order);
     free(r->chosen);
+    free(r->unnamed);
     kist_digest_set_release(&r->gone);
     kist_index_release(&r->index);
 }
@@ -123,7 +125,7 @@ static int tell_digest(const struct kist_removal *r, size_t g, size_t i, struct 
     for (size_t m = r->first[g]; m < r->first[g + 1]; m++) {
         size_t k = r->members[m];
 
-        if (!r->chosen[k] && entry(r, k)->name && kist_reference_parse(&other, entry(r, k)->name, NULL) == 0 &&
+        if (!r->chosen[k] && !r->unnamed[k] && entry(r, k)->name && kist_reference_parse(&other, entry(r, k)->name, NULL) == 0 &&
             strcmp(other.host, ref.host) == 0 && strcmp(other.path, ref.path) == 0) {
             return 0;
         }
@@ -142,7 +144,7 @@ static int tell_names(const struct kist_removal *r, size_t g, struct telling *un
         for (size_t m = r->first[g]; m < r->first[g + 1] && rc == 0; m++) {
             size_t i = r->members[m];
 
-            if (r->chosen[i] && entry(r, i)->name) {
+            if ((r->chosen[i] || r->unnamed[i]) && entry(r, i)->name) {
                 rc = digests ? tell_digest(r, g, i, untagged, err) : tell_once(untagged, entry(r, i)->name, err);
             }
         }
@@ -243,6 +245,12 @@ static int remove_chosen(struct kist_removal *r, struct freeing *f, struct kist_
 
     for (size_t o = 0; o < r->ordered && rc == 0; o++) {
         rc = hand_over(r, r->order[o], err);
+    }
+    for (size_t i = 0; i < r->index.images.n && rc == 0; i++) {
+        if (r->unnamed[i]) {
+            kist_index_unname(&r->index, i);
+            rc = kist_index_mark(&r->index, i, err);
+        }
     }
     if (rc < 0) {
         return rc;

@@ -13,6 +13,7 @@ struct kist_removal {
     size_t *image_of;             /* entry i is of image image_of[i] */
     size_t images;
     bool *chosen;                 /* entry i goes */
+    bool *unnamed;                /* entry i stays, without its name */
     size_t *order, ordered;       /* images with an entry that goes, in the order in which they are told of */
     struct kist_digest_set gone;  /* what was deleted of what these needed */
     uint64_t freed;               /* bytes of these */

@@ -52,7 +52,22 @@ static int refuse_many_names(const struct kist_removal *r, const char *text, str
     return 0;
 }
 
-static int refuse_used(const struct kist_removal *r, const char *text, struct kist_error *err)
+/* Containers use image g, whose entries all are to go: one of them stays, and loses its name. False: it has none. */
+static bool keep_unnamed(struct kist_removal *r, size_t g)
+{
+    bool named = false;
+
+    for (size_t m = r->first[g]; m < r->first[g + 1]; m++) {
+        named = named || entry(r, r->members[m])->name;
+    }
+    if (named) {
+        r->chosen[r->members[r->first[g]]] = false;
+        r->unnamed[r->members[r->first[g]]] = true;
+    }
+    return named;
+}
+
+static int spare_used(struct kist_removal *r, const char *text, bool force, struct kist_error *err)
 {
     struct kist_container_refs refs;
     int rc = kist_store_containers(r->store, &refs, err);
@@ -68,6 +83,9 @@ static int refuse_used(const struct kist_removal *r, const char *text, struct ki
                 kist_digest_equal(&refs.v[i].image, &entry(r, r->members[r->first[g]])->config)) {
                 const char *who = refs.v[i].name[0] ? refs.v[i].name : refs.v[i].id;
 
+                if (force && keep_unnamed(r, g)) {
+                    continue;
+                }
                 rc = kist_error_set(err, KIST_E_CONFLICT,
                                     "image '%s' is used by container '%s' (try 'kist rm %s')", text, who, who);
             }
@@ -92,7 +110,7 @@ int kist_store_image_remove(struct kist_store *s, const char *text, bool force,
     }
     if ((rc = kist_removal_begin(&r, s, err)) == 0 && (rc = choose(&r, text, &by_id, err)) == 0) {
         rc = by_id && !force ? refuse_many_names(&r, text, err) : 0;
-        if (rc == 0 && (rc = refuse_used(&r, text, err)) == 0) {
+        if (rc == 0 && (rc = spare_used(&r, text, force, err)) == 0) {
             rc = kist_removal_carry_out(&r, false, removed, err);
         }
     }

@@ -114,7 +114,8 @@ struct kist_store_removed {
 
 /*
  * Docker's rmi: a name among several is untagged; the last name, or an ID with one name, removes the image and frees what nothing else
- * needs. KIST_E_CONFLICT: a container uses it (named in the message), or an ID has several names and force is off; KIST_E_NOT_FOUND.
+ * needs. KIST_E_CONFLICT: a container uses it (named in the message), or an ID has several names, and force is off; KIST_E_NOT_FOUND.
+ * With force an image that containers use loses its names and stays; one that has none is KIST_E_CONFLICT still.
  */
 int kist_store_image_remove(struct kist_store *s, const char *text, bool force, struct kist_store_removed *removed,
                             struct kist_error *err) KIST_CHECKED;

@@ -102,7 +102,6 @@ def stopped_container_keeps_its_image(t):
     t.kist("run", "-q", "--name", "user", name)
     t.fails(17, ["'user'", "kist rm user"], "rmi", name)
     image_id = t.kist("images", "-q").out.strip()
-    t.fails(17, "'user'", "rmi", "--force", image_id)
     t.kist("start", "-a", "user", out="hello")
     alias = shared.registry().host + "/box:other"
     shared.registry().push(images.path("busybox") + ":latest", "box:other")
@@ -111,6 +110,32 @@ def stopped_container_keeps_its_image(t):
     t.kist("start", "-a", "user", out="hello")
     t.kist("rm", "user")
     t.kist("rmi", alias, out="Deleted")
+    equal((t.images(), t.layers(), t.blobs()), ([], {}, set()), "what is left")
+
+
+@test
+def forced_from_its_names(t):
+    """rmi -f takes the names away; what the container needs stays until it goes."""
+    name = SHARED["busybox"]
+    t.kist("run", "-q", "--name", "user", name)
+    [image] = t.kist("images", "--json").jsons()
+    layers = t.layers()
+    t.kist("tag", name, "mine")
+    for operand in (image["ID"], name, "mine"):
+        r = t.kist("rmi", "-f", operand, "--json").json()
+        check(operand not in (image["ID"], name) or r["untagged"], f"nothing was untagged by {operand}")
+        equal((r["deleted"], r["freed"]), ([], 0), f"what rmi -f {operand} deleted")
+        t.kist("start", "-a", "user", out="hello")
+        equal((t.images(), t.layers()), ([""] if operand != name else ["docker.io/library/mine:latest"], layers), f"what is left after rmi -f {operand}")
+        if operand == image["ID"]:
+            t.kist("pull", "-q", name)
+            t.kist("tag", name, "mine")
+    t.fails(17, ["'user'", "kist rm user"], "rmi", "-f", image["ID"])
+    t.kist("image", "prune", "-f")
+    t.kist("start", "-a", "user", out="hello")
+    t.kist("system", "check")
+    t.kist("rm", "user")
+    t.kist("image", "prune", "-f", out="Deleted")
     equal((t.images(), t.layers(), t.blobs()), ([], {}, set()), "what is left")
 
 

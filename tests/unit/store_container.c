@@ -183,3 +183,38 @@ TEST(a_container_keeps_an_image_that_the_index_lost)
     CHECK_OK(kist_store_blob(f.store, &image.id, &text, &f.err), f.err);
     fixture_release(&f);
 }
+
+TEST(force_takes_but_the_names_of_what_is_used)
+{
+    struct fixture_image image = {.name = "docker.io/library/a:1", .layers = one, .layer_count = 1};
+    struct kist_store_removed removed;
+    struct kist_container_ref web;
+    char id[KIST_DIGEST_TEXT_MAX];
+    struct fixture f;
+
+    REQUIRE(fixture_init(&f));
+    fixture_keep(&f, &image);
+    web = make_ref('a', "web", &image);
+    CHECK_OK(add(&f, &web), f.err);
+    (void)kist_digest_text(id, &image.id);
+    for (int i = 0; i < 3; i++) {
+        KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
+
+        TEST_CASE(i == 0 ? "without force" : i == 1 ? "with force" : "once more");
+        CHECK_INT(kist_store_image_remove(f.store, i == 2 ? id : "a:1", i > 0, &removed, &f.err), i == 1 ? 0 : KIST_E_CONFLICT);
+        CHECK_INT(removed.untagged.n > 0, i == 1);
+        CHECK_INT(removed.deleted.n, 0);
+        kist_store_removed_release(&removed);
+        CHECK_OK(kist_store_images(f.store, &list, &f.err), f.err);
+        REQUIRE(list.n == 1);
+        CHECK_STR(list.v[0].name, i == 0 ? "docker.io/library/a:1" : NULL);
+        CHECK_INT(fixture_count(&f, "layers/sha256"), 1);
+    }
+    TEST_CASE("without the container");
+    CHECK_OK(kist_store_container_remove(f.store, web.id, &f.err), f.err);
+    CHECK_OK(kist_store_image_remove(f.store, id, false, &removed, &f.err), f.err);
+    CHECK_INT(removed.deleted.n, 2);
+    kist_store_removed_release(&removed);
+    CHECK_INT(fixture_count(&f, "layers/sha256"), 0);
+    fixture_release(&f);
+}
