@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -13,29 +14,28 @@
 #include "kernel.h"
 #include "sandbox_private.h"
 
-static int send_terminal(int channel, int master, int slave, struct kist_error *err)
+/* Descriptors for the parent: as many as it awaits with a message of that kind. */
+static int send_fds(int channel, int kind, const int *fds, size_t n, struct kist_error *err)
 {
-    struct port_message message = {.kind = PORT_MESSAGE_TERMINAL};
+    struct port_message message = {.kind = kind};
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(2 * sizeof(int))];
     } control;
     struct iovec data = {&message, sizeof(message)};
     struct msghdr packet = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)};
-    const int fds[2] = {master, slave};
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(n * sizeof(int))};
     struct cmsghdr *rights;
 
     memset(&control, 0, sizeof(control));
     rights = CMSG_FIRSTHDR(&packet);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(fds));
-    memcpy(CMSG_DATA(rights), fds, sizeof(fds));
-    if (sendmsg(channel, &packet, MSG_NOSIGNAL) < 0) {
-        return kist_error_sys(err, KIST_E_IO, errno, "cannot hand over the container's terminal");
-    }
-    return 0;
+    rights->cmsg_len = CMSG_LEN(n * sizeof(int));
+    memcpy(CMSG_DATA(rights), fds, n * sizeof(int));
+    return sendmsg(channel, &packet, MSG_NOSIGNAL) < 0
+               ? kist_error_sys(err, KIST_E_IO, errno, "cannot hand over the container's descriptors")
+               : 0;
 }
 
 /* Death with the parent: asked of the kernel first, then looked whether it is too late for that. */
@@ -228,7 +228,7 @@ int port_child_terminal(const struct port_child *child, int root, bool console, 
     }
     rc = port_tty_make(child->command, root, console, &master, slave, err);
     if (rc == 0) {
-        rc = send_terminal(child->channel, master, *slave, err);
+        rc = send_fds(child->channel, PORT_MESSAGE_TERMINAL, (const int[]){master, *slave}, 2, err);
         (void)close(master);
     }
     return rc;
@@ -237,15 +237,18 @@ int port_child_terminal(const struct port_child *child, int root, bool console, 
 static int build_world(const struct port_child *child, int *slave, struct kist_error *err)
 {
     const struct port_sandbox_spec *spec = child->spec;
-    int rw = open(spec->root.rw, O_RDONLY | O_DIRECTORY | O_CLOEXEC), root = -1;
+    int rw = open(spec->root.rw, O_RDONLY | O_DIRECTORY | O_CLOEXEC), root = -1, own = -1, *trees = NULL;
     int rc = rw < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s'", spec->root.rw) : 0;
 
     rc = rc < 0 ? rc : port_join_enter(spec, child->joined, err);
     rc = rc < 0 ? rc : set_up_namespaces(child, err);
+    rc = rc < 0 ? rc : port_mount_share(spec, &trees, err);
     rc = rc < 0 ? rc : enter_scratch(spec, err);
-    rc = rc < 0 ? rc : port_root_build(&spec->root, child, rw, &root, err);
+    rc = rc < 0 ? rc : port_root_build(&spec->root, child, rw, &root, &own, err);
+    rc = rc < 0 || own < 0 ? rc : send_fds(child->channel, PORT_MESSAGE_WRITABLE, &own, 1, err);
     rc = rc < 0 ? rc : set_parameters(spec, err);
-    rc = rc < 0 ? rc : port_mount_all(spec, child->groups, root, err);
+    rc = rc < 0 ? rc : port_mount_all(spec, child->groups, root, trees, err);
+    free(trees);
     rc = rc < 0 ? rc : port_device_all(spec, root, err);
     rc = rc < 0 ? rc : port_child_terminal(child, root, true, slave, err);
     rc = rc < 0 || !spec->command.argv ? rc : make_cwd(spec->command.cwd, root, err);

@@ -23,7 +23,8 @@ static int join(const struct port_mount *m, size_t number, bool transient, int *
     KIST_AUTO(fd) int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int rc = kist_str_format(place, sizeof(place), "inside%zu", number) && kist_str_format(rw, sizeof(rw), "rw/%s", place)
                  ? 0
-                 : (int)KIST_E_FAIL;
+                 : (int)KIST_E_FAIL,
+        own;
 
     rc = rc < 0 ? rc : make(place, err);
     rc = rc < 0 ? rc : make(rw, err);
@@ -35,7 +36,7 @@ static int join(const struct port_mount *m, size_t number, bool transient, int *
     if (here < 0 || written < 0 || chdir(place) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot open '%s'", rw);
     }
-    rc = port_root_build(&spec, NULL, written, top, err);
+    rc = port_root_build(&spec, NULL, written, top, &own, err);
     if (fchdir(here) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot go back");
     }

@@ -28,6 +28,7 @@ struct loop_config {
 /* A loop device held open: its path is good as long as it is. */
 struct loop {
     int fd;
+    bool writable;
     char path[DEVICE_PATH_MAX];
 };
 
@@ -42,7 +43,7 @@ static bool open_number(struct loop *loop, unsigned number)
         errno = ENAMETOOLONG;
         return false;
     }
-    loop->fd = open(loop->path, O_RDONLY | O_CLOEXEC);
+    loop->fd = open(loop->path, (loop->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     return loop->fd >= 0;
 }
 
@@ -90,7 +91,7 @@ static int bind_device(const struct loop *loop, const struct port_layer *layer)
 {
     struct loop_config config = {.fd = (uint32_t)layer->fd};
 
-    config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
+    config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (loop->writable ? 0 : LO_FLAGS_READ_ONLY);
     (void)snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", layer->name);
     if (ioctl(loop->fd, LOOP_CONFIGURE, &config) == 0) {
         return 0;
@@ -190,4 +191,21 @@ int port_loop_mount(const struct port_layer *layer, const char *target, struct k
             return mount_failed(layer, number, err);
         }
     }
+}
+
+int port_loop_mount_image(const struct port_layer *image, const char *target, bool read_only, struct kist_error *err)
+{
+    struct loop loop = {.fd = -1, .writable = !read_only};
+    int rc = bind_free(&loop, image, err), number;
+
+    if (rc < 0) {
+        return rc;
+    }
+    /* read as it is: no journal is looked at */
+    number = mount(loop.path, target, "ext4", MS_NODEV | (read_only ? MS_RDONLY : 0UL), read_only ? "noload" : NULL) < 0 ? errno : 0;
+    (void)close(loop.fd);
+    if (number == ENODEV) {
+        return port_kernel_lacks(err, "ext4", "CONFIG_EXT4_FS");
+    }
+    return number == 0 ? 0 : kist_error_sys(err, KIST_E_IO, number, "cannot mount '%s'", image->name);
 }

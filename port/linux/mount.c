@@ -62,8 +62,9 @@ static int bind_new(const struct port_bind *bind, struct kist_error *err)
     const unsigned recursive = (bind->flags & PORT_MOUNT_RECURSIVE) != 0 ? KERNEL_AT_RECURSIVE : 0;
     struct kernel_mount_attr attr = attributes(bind->flags, bind->propagation);
     KIST_AUTO(fd)
-    int tree = kernel_open_tree(bind->source, "",
-                                KERNEL_OPEN_TREE_CLONE | O_CLOEXEC | (unsigned)AT_EMPTY_PATH | recursive);
+    int tree = bind->is_tree ? dup(bind->source)
+                             : kernel_open_tree(bind->source, "",
+                                                KERNEL_OPEN_TREE_CLONE | O_CLOEXEC | (unsigned)AT_EMPTY_PATH | recursive);
 
     if (tree < 0) {
         return errno == ENOSYS || errno == EPERM
@@ -88,8 +89,8 @@ static int bind_old(int root, const struct port_bind *bind, struct kist_error *e
     ssize_t len;
     int rc;
 
-    if (mount(port_fd_path(source, bind->source), port_fd_path(target, bind->target), NULL,
-              MS_BIND | recursive, NULL) < 0) {
+    if ((bind->is_tree ? kernel_move_mount(bind->source, bind->target)
+                       : mount(port_fd_path(source, bind->source), port_fd_path(target, bind->target), NULL, MS_BIND | recursive, NULL)) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot mount at '%s'", bind->path);
     }
     /* target is what the mount covers; opened anew the path gives the mount itself */
@@ -122,13 +123,38 @@ static bool is_directory(int fd)
     return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static int bind(const struct port_sandbox_spec *spec, const struct port_mount *m, int root, struct kist_error *err)
+int port_mount_share(const struct port_sandbox_spec *spec, int **trees, struct kist_error *err)
+{
+    *trees = calloc(spec->mount_count + 1, sizeof(int));
+    if (!*trees) {
+        return kist_error_nomem(err);
+    }
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct port_mount *m = &spec->mounts[i];
+
+        (*trees)[i] = -1;
+        if (m->kind != PORT_MOUNT_BIND || m->propagation != PORT_SHARED) {
+            continue;
+        }
+        (*trees)[i] = kernel_open_tree(AT_FDCWD, m->source, KERNEL_OPEN_TREE_CLONE | O_CLOEXEC |
+                                                                ((m->flags & PORT_MOUNT_RECURSIVE) != 0 ? KERNEL_AT_RECURSIVE : 0));
+        if ((*trees)[i] < 0 && errno != ENOENT) {
+            return kist_error_sys(err, errno == ENOSYS ? KIST_E_UNSUPPORTED : KIST_E_IO, errno,
+                                  "cannot share mounts at '%s' with the host, which takes Linux 5.2", m->target);
+        }
+    }
+    return 0;
+}
+
+/* tree: what port_mount_share made of its source, or -1. */
+static int bind(const struct port_sandbox_spec *spec, const struct port_mount *m, int root, int tree, struct kist_error *err)
 {
     KIST_AUTO(fd)
     int source = m->layer_count > 0 ? port_inside_open(m, (size_t)(m - spec->mounts), spec->root.transient, err)
+                 : tree >= 0        ? dup(tree)
                                     : open(m->source, O_PATH | O_CLOEXEC);
     struct port_bind bind = {
-        .source = source, .path = m->target, .flags = m->flags, .propagation = m->propagation};
+        .source = source, .is_tree = tree >= 0, .path = m->target, .flags = m->flags, .propagation = m->propagation};
     int rc = 0;
 
     if (source < 0) {
@@ -276,7 +302,7 @@ static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set
 }
 
 int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgroup_set *groups, int root,
-                   struct kist_error *err)
+                   const int *trees, struct kist_error *err)
 {
     int rc = 0;
 
@@ -288,7 +314,7 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
             rc = mount_fs(m, &spec->command.ids, root, err);
             break;
         case PORT_MOUNT_BIND:
-            rc = bind(spec, m, root, err);
+            rc = bind(spec, m, root, trees[i], err);
             break;
         case PORT_MOUNT_OTHERS:
             rc = mount_others(m, root, err);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/loop.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -31,18 +33,19 @@ enum probe {
 };
 
 #define NOTHING_RUNS "nothing runs"
+#define UNPACKED "layers are unpacked for each container, which takes flash and time (--rootfs copy)"
 #define NO_BRIDGE "containers have the host's network or none"
 
 static const struct port_probe features[PROBES] = {
-    [SQUASHFS] = {"squashfs", "CONFIG_SQUASHFS", NOTHING_RUNS ": layers cannot be mounted", true, PORT_UNKNOWN},
+    [SQUASHFS] = {"squashfs", "CONFIG_SQUASHFS", UNPACKED, false, PORT_UNKNOWN},
     [ZSTD] = {"squashfs-zstd", "CONFIG_SQUASHFS_ZSTD", "layers are kept as gzip: larger, slower to read", false, PORT_UNKNOWN},
     [GZIP] = {"squashfs-gzip", "CONFIG_SQUASHFS_ZLIB", "layers kept as gzip cannot be mounted", false, PORT_UNKNOWN},
-    [LOOP] = {"loop", "CONFIG_BLK_DEV_LOOP", NOTHING_RUNS ": layers cannot be mounted", true, PORT_UNKNOWN},
-    [OVERLAY] = {"overlayfs", "CONFIG_OVERLAY_FS", NOTHING_RUNS ": layers cannot be joined", true, PORT_UNKNOWN},
+    [LOOP] = {"loop", "CONFIG_BLK_DEV_LOOP", UNPACKED, false, PORT_UNKNOWN},
+    [OVERLAY] = {"overlayfs", "CONFIG_OVERLAY_FS", UNPACKED, false, PORT_UNKNOWN},
     [UPPER] = {"overlayfs-here", "another filesystem for --root: ext4, f2fs, ubifs, xfs, btrfs",
-               NOTHING_RUNS ": the store's filesystem takes no container's files", true, PORT_UNKNOWN},
+               UNPACKED, false, PORT_UNKNOWN},
     [XATTRS] = {"xattrs", "CONFIG_..._FS_XATTR of the store's filesystem",
-                NOTHING_RUNS ": the store's filesystem keeps no trusted attributes", true, PORT_UNKNOWN},
+                UNPACKED, false, PORT_UNKNOWN},
     [MNT] = {"namespace-mnt", "CONFIG_NAMESPACES", NOTHING_RUNS, true, PORT_UNKNOWN},
     [PID] = {"namespace-pid", "CONFIG_PID_NS", NOTHING_RUNS, true, PORT_UNKNOWN},
     [UTS] = {"namespace-uts", "CONFIG_UTS_NS", NOTHING_RUNS, true, PORT_UNKNOWN},
@@ -315,7 +318,7 @@ static void remove_place(const char *place)
 
 /* What is tried, and what came of it. */
 struct trying {
-    enum { EVERYTHING, ONLY_ZSTD, ONLY_GZIP } what;
+    enum { EVERYTHING, ONLY_MOUNTS, ONLY_ZSTD, ONLY_GZIP } what;
     char place[KIST_MAX_PATH + 1]; /* "": there is none */
     enum port_found found[PROBES];
 };
@@ -325,12 +328,15 @@ static void try_all(struct trying *t)
 {
     bool own = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 
-    if (t->what != EVERYTHING) {
+    if (t->what == ONLY_ZSTD || t->what == ONLY_GZIP) {
         t->found[ZSTD] = own ? try_squashfs(t->what == ONLY_ZSTD) : PORT_UNKNOWN;
         return;
     }
     if (own && t->place[0] != '\0' && chdir(t->place) == 0) {
         try_mounts(t->found);
+    }
+    if (t->what == ONLY_MOUNTS) {
+        return;
     }
     try_rest(t->found);
     if (unshare(CLONE_NEWNET) == 0) {
@@ -365,27 +371,63 @@ static int run(struct trying *t, struct kist_error *err)
                                             : kist_error_set(err, KIST_E_FAIL, "the process that tried things died");
 }
 
-int port_probe_all(const char *dir, struct port_probe *probes, size_t *count, struct kist_error *err)
+/* With a place of its own on the store's filesystem. */
+static int run_at(struct trying *t, const char *dir, struct kist_error *err)
 {
-    struct trying t = {.what = EVERYTHING};
     int rc;
 
     for (size_t i = 0; i < PROBES; i++) {
-        t.found[i] = PORT_UNKNOWN;
+        t->found[i] = PORT_UNKNOWN;
     }
-    if (make_place(t.place, sizeof(t.place), dir) < 0) {
-        t.place[0] = '\0';
+    if (make_place(t->place, sizeof(t->place), dir) < 0) {
+        t->place[0] = '\0';
     }
-    rc = run(&t, err);
-    if (t.place[0] != '\0') {
-        remove_place(t.place);
+    rc = run(t, err);
+    if (t->place[0] != '\0') {
+        remove_place(t->place);
     }
+    return rc;
+}
+
+int port_probe_all(const char *dir, struct port_probe *probes, size_t *count, struct kist_error *err)
+{
+    struct trying t = {.what = EVERYTHING};
+    int rc = run_at(&t, dir, err);
+
     for (size_t i = 0; i < PROBES; i++) {
         probes[i] = features[i];
         probes[i].found = t.found[i];
     }
     *count = PROBES;
     return rc;
+}
+
+/* All of it can be seen without trying. */
+static bool has_layers(const char *dir)
+{
+    struct statfs fs;
+    char value[1];
+
+    return lists("/proc/filesystems", "squashfs") && lists("/proc/filesystems", "overlay") && access("/dev/loop-control", F_OK) == 0 &&
+           statfs(dir, &fs) == 0 && fs.f_type != OVERLAYFS_SUPER_MAGIC &&
+           (getxattr(dir, "trusted.overlay.opaque", value, sizeof(value)) >= 0 || errno != EOPNOTSUPP);
+}
+
+bool port_probe_layers(const char *dir, struct port_probe *lacking)
+{
+    static const enum probe needed[] = {SQUASHFS, LOOP, OVERLAY, XATTRS, UPPER};
+    struct trying t = {.what = ONLY_MOUNTS};
+
+    if (has_layers(dir) || run_at(&t, dir, NULL) < 0) {
+        return true;
+    }
+    for (size_t i = 0; i < KIST_COUNT(needed); i++) {
+        if (t.found[needed[i]] == PORT_MISSING) {
+            *lacking = features[needed[i]];
+            return false;
+        }
+    }
+    return true;
 }
 
 enum port_found port_probe_squashfs(bool zstd)

@@ -48,24 +48,32 @@ static int mount_layers(const struct port_root *spec, int user_ns, int *fds, str
 }
 
 /* "rw": "upper" and "work" of the container, seen under a short name. */
-static int mount_rw(int rw, int user_ns, int *upper, struct kist_error *err)
+static int mount_rw(const struct port_root *spec, int rw, int user_ns, int *own, int *upper, struct kist_error *err)
 {
     char path[PORT_FD_PATH_MAX];
-    int rc = make_dir(rw, "upper", 0755, err);
+    int rc = make_dir(AT_FDCWD, "rw", 0755, err);
 
-    if (rc == 0) {
-        rc = make_dir(rw, "work", 0700, err);
-    }
-    if (rc == 0) {
-        rc = make_dir(AT_FDCWD, "rw", 0755, err);
-    }
     if (rc < 0) {
         return rc;
     }
-    if (mount(port_fd_path(path, rw), "rw", NULL, MS_BIND, NULL) < 0) {
+    if (spec->image && (rc = port_loop_mount_image(spec->image, "rw", false, err)) < 0) {
+        return rc;
+    }
+    if (spec->memory && mount("kist", "rw", "tmpfs", MS_NODEV, spec->memory) < 0) {
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot mount a tmpfs for what the container writes");
+    }
+    if (!spec->memory && !spec->image && mount(port_fd_path(path, rw), "rw", NULL, MS_BIND, NULL) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot bind the writable directory");
     }
-    if (user_ns >= 0 && (rc = port_users_show(user_ns, "rw", "the filesystem the store is on", err)) < 0) {
+    if ((spec->memory || spec->image) && (*own = open("rw", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot open the writable directory");
+    }
+    rc = make_dir(AT_FDCWD, "rw/upper", 0755, err);
+    rc = rc < 0 ? rc : make_dir(AT_FDCWD, "rw/work", 0700, err);
+    if (rc == 0 && user_ns >= 0) {
+        rc = port_users_show(user_ns, "rw", "the filesystem the store is on", err);
+    }
+    if (rc < 0) {
         return rc;
     }
     *upper = open("rw/upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -131,18 +139,46 @@ static int mount_overlay(const struct port_root *spec, int upper, struct kist_er
     return number == 0 ? 0 : overlay_failed(upper, number, err);
 }
 
-int port_root_build(const struct port_root *spec, const struct port_child *child, int rw, int *root, struct kist_error *err)
+static int open_root(int *root, struct kist_error *err)
+{
+    *root = open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *root < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot open the container's root") : 0;
+}
+
+/* What was unpacked, owners and all, with device nodes that may be in it as dead as a layer's. */
+static int build_plain(const struct port_child *child, int rw, int *root, struct kist_error *err)
+{
+    KIST_AUTO(fd) int from = openat(rw, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    char path[PORT_FD_PATH_MAX];
+    int rc = make_dir(AT_FDCWD, "root", 0755, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (from < 0 || mount(port_fd_path(path, from), "root", NULL, MS_BIND, NULL) < 0 ||
+        mount(NULL, "root", NULL, MS_REMOUNT | MS_BIND | MS_NODEV, NULL) < 0) {
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot bind the container's root");
+    }
+    rc = child ? port_command_wear(child->command, err) : 0;
+    return rc < 0 ? rc : open_root(root, err);
+}
+
+int port_root_build(const struct port_root *spec, const struct port_child *child, int rw, int *root, int *own, struct kist_error *err)
 {
     const int user_ns = child ? child->user_ns : -1;
     int layers[KIST_MAX_LAYERS], upper = -1, rc;
 
+    *own = -1;
+    if (spec->plain) {
+        return build_plain(child, rw, root, err);
+    }
     if (spec->layer_count == 0 || spec->layer_count > KIST_COUNT(layers)) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "an image of %zu layers cannot be run (1 to %zu can)",
                               spec->layer_count, KIST_COUNT(layers));
     }
     rc = mount_layers(spec, user_ns, layers, err);
     if (rc == 0) {
-        rc = mount_rw(rw, user_ns, &upper, err);
+        rc = mount_rw(spec, rw, user_ns, own, &upper, err);
     }
     if (rc == 0 && child) {
         rc = port_command_wear(child->command, err);
@@ -163,6 +199,5 @@ int port_root_build(const struct port_root *spec, const struct port_child *child
         (void)close(layers[i]);
     }
     (void)close(upper);
-    *root = open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return *root < 0 ? kist_error_sys(err, KIST_E_IO, errno, "cannot open the container's root") : 0;
+    return open_root(root, err);
 }

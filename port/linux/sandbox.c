@@ -23,6 +23,7 @@ struct port_sandbox {
     bool entered;  /* its world is another sandbox's */
     bool survives; /* it is not to be killed with us */
     int channel;   /* our end; -1 once the command runs */
+    int writable;  /* port_sandbox_writable */
     struct port_cgroup_set groups;
     struct port_users users; /* until the command runs */
     struct port_stdio io;
@@ -151,15 +152,15 @@ static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_e
     return child->spec && child->spec->network ? connect_network(s, child->spec->network, err) : 0;
 }
 
-/* The terminal's two ends, out of the packet's control data. */
-static bool take_fds(struct msghdr *packet, int fds[2])
+/* n descriptors, out of the packet's control data. */
+static bool take_fds(struct msghdr *packet, int *fds, size_t n)
 {
     struct cmsghdr *rights = CMSG_FIRSTHDR(packet);
 
-    if (!rights || rights->cmsg_type != SCM_RIGHTS || rights->cmsg_len != CMSG_LEN(2 * sizeof(int))) {
+    if (!rights || rights->cmsg_type != SCM_RIGHTS || rights->cmsg_len != CMSG_LEN(n * sizeof(int))) {
         return false;
     }
-    memcpy(fds, CMSG_DATA(rights), 2 * sizeof(int));
+    memcpy(fds, CMSG_DATA(rights), n * sizeof(int));
     return true;
 }
 
@@ -190,14 +191,17 @@ static int hear(struct port_sandbox *s, const struct port_command *command, stru
         }
         return message.err.code < 0 ? (int)message.err.code : (int)KIST_E_FAIL;
     }
-    if (!take_fds(&packet, fds)) {
+    if (message.kind == PORT_MESSAGE_WRITABLE) {
+        return take_fds(&packet, &s->writable, 1) ? 0 : kist_error_set(err, KIST_E_IO, "the container sent no directory");
+    }
+    if (!take_fds(&packet, fds, 2)) {
         return kist_error_set(err, KIST_E_IO, "the container sent no terminal");
     }
     port_stdio_attach(&s->io, command, fds[0], fds[1]);
     return 0;
 }
 
-static bool stop_was_asked(struct port_signals *signals)
+bool port_sandbox_stop_asked(struct port_signals *signals)
 {
     int number;
 
@@ -226,7 +230,7 @@ static int await_command(struct port_sandbox *s, const struct port_command *comm
         }
         if (fds[0].revents != 0) {
             rc = hear(s, command, err);
-        } else if (stop_was_asked(signals)) {
+        } else if (port_sandbox_stop_asked(signals)) {
             rc = kist_error_set(err, KIST_E_INTERRUPTED, "interrupted before the command ran");
         }
     }
@@ -240,7 +244,7 @@ static struct port_sandbox *sandbox_new(void)
     struct port_sandbox *s = calloc(1, sizeof(*s));
 
     if (s) {
-        s->pid = s->channel = -1;
+        s->pid = s->channel = s->writable = -1;
         s->groups.unified = -1;
         s->users.leash = -1;
     }
@@ -323,6 +327,11 @@ int port_sandbox_enter(struct port_sandbox **out, const struct port_enter *enter
 int port_sandbox_pid(const struct port_sandbox *s)
 {
     return s->pid;
+}
+
+int port_sandbox_writable(const struct port_sandbox *s)
+{
+    return s->writable;
 }
 
 void port_sandbox_poll(const struct port_sandbox *s, struct pollfd fds[PORT_SANDBOX_POLL])
@@ -447,6 +456,9 @@ void port_sandbox_free(struct port_sandbox *s)
     port_stdio_release(&s->io);
     if (s->channel >= 0) {
         (void)close(s->channel);
+    }
+    if (s->writable >= 0) {
+        (void)close(s->writable);
     }
     free(s);
 }

@@ -24,15 +24,18 @@ int port_kernel_lacks(struct kist_error *err, const char *what, const char *opti
  */
 int port_loop_mount(const struct port_layer *layer, const char *target, struct kist_error *err) KIST_CHECKED;
 
+/* The ext4 image in image's file, through a loop device of its own that does the same. */
+int port_loop_mount_image(const struct port_layer *image, const char *target, bool read_only, struct kist_error *err) KIST_CHECKED;
+
 /* ---- root.c, implied.c ---- */
 
 /*
  * Child: joins layers and writable directory in the scratch directory, which is the working directory and
- * empty. *root is an O_PATH descriptor of the new root. With child it is as that one's user namespace has it, whose root is
- * worn from then on (port_command_wear).
+ * empty. *root is an O_PATH descriptor of the new root; *own one of the writable directory where that is the sandbox's own, else -1. With child
+ * it is as that one's user namespace has it, whose root is worn from then on (port_command_wear).
  */
 struct port_child;
-int port_root_build(const struct port_root *spec, const struct port_child *child, int rw, int *root,
+int port_root_build(const struct port_root *spec, const struct port_child *child, int rw, int *root, int *own,
                     struct kist_error *err) KIST_CHECKED;
 /* Child: makes in upper what layers imply; layer_fds are the mounted layers' roots, the base first. */
 int port_root_imply(const struct port_root *spec, const int *layer_fds, int upper,
@@ -57,7 +60,8 @@ char *port_fd_path(char dst[PORT_FD_PATH_MAX], int fd);
 unsigned long port_mount_flags(unsigned flags);
 
 struct port_bind {
-    int source; /* what is to be seen */
+    int source; /* what is to be seen, */
+    bool is_tree; /* a tree of mounts on its own already */
     int target; /* where; descriptor of path in root */
     const char *path;
     unsigned flags;
@@ -69,7 +73,9 @@ int port_mount_bind(int root, const struct port_bind *bind, struct kist_error *e
 /* Child: carries out spec's mounts. */
 struct port_cgroup_set;
 int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgroup_set *groups, int root,
-                   struct kist_error *err) KIST_CHECKED;
+                   const int *trees, struct kist_error *err) KIST_CHECKED;
+/* Child, while its mounts still are the host's peers: trees of the sources that are to stay so, -1 for the other mounts. */
+int port_mount_share(const struct port_sandbox_spec *spec, int **trees, struct kist_error *err) KIST_CHECKED;
 /* Child: hides the masked, locks the read-only paths. */
 int port_mount_protect(const struct port_sandbox_spec *spec, int root, struct kist_error *err) KIST_CHECKED;
 /*
@@ -301,9 +307,9 @@ struct port_child {
     int channel; /* a sequenced-packet socket; that it closes means that the command runs */
 };
 
-/* What the child says over the channel: its terminal's master and slave come along, or how it failed. */
+/* What the child says over the channel: its terminal's master and slave come along, or its writable directory, or how it failed. */
 struct port_message {
-    enum { PORT_MESSAGE_TERMINAL, PORT_MESSAGE_FAILED } kind;
+    enum { PORT_MESSAGE_TERMINAL, PORT_MESSAGE_WRITABLE, PORT_MESSAGE_FAILED } kind;
     struct kist_error err;
 };
 

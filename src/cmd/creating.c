@@ -7,8 +7,10 @@
 #include "cmd/joining.h"
 #include "cmd/pulling.h"
 #include "container/layers.h"
+#include "container/rootfs.h"
 #include "layer/view.h"
 #include "port/capability.h"
+#include "port/probe.h"
 #include "port/seccomp.h"
 #include "port/system.h"
 
@@ -111,6 +113,27 @@ static int network_of(const struct kist_app *app, const char *text, struct kist_
     return kist_error_set(err, KIST_E_USAGE, "network must be bridge, none, host or container:NAME, not '%s'", text);
 }
 
+/* As asked for, or what this machine can. */
+static int rootfs_of(const struct kist_app *app, struct kist_run_options *spec, struct kist_error *err)
+{
+    struct port_probe lacking;
+    enum kist_rootfs kind;
+
+    spec->rootfs = spec->rootfs ? spec->rootfs : app->settings.rootfs_default;
+    if (strcmp(spec->rootfs, "auto") != 0) {
+        return kist_rootfs_parse(spec->rootfs, &kind)
+                   ? 0
+                   : kist_error_set(err, KIST_E_USAGE, "rootfs must be overlay, tmpfs, copy or auto, not '%s'", spec->rootfs);
+    }
+    spec->rootfs = "overlay";
+    if (!port_probe_layers(app->settings.root, &lacking)) {
+        spec->rootfs = "copy";
+        (void)fprintf(stderr, "kist: this machine lacks '%s' (%s): the image's layers are unpacked for the container, as with --rootfs copy\n",
+                      lacking.name, lacking.option);
+    }
+    return 0;
+}
+
 static int log_of(const struct kist_app *app, const struct kist_creating_options *o, struct kist_run_options *spec,
                   struct kist_error *err)
 {
@@ -147,6 +170,7 @@ static int complete_options(struct kist_app *app, const struct kist_creating_opt
     spec->userns_map = app->settings.userns_map;
     rc = kist_joining(joining, app, o->network, spec, err);
     rc = rc == 0 ? network_of(app, o->network, spec, err) : KIST_MIN(rc, 0);
+    rc = rc < 0 ? rc : rootfs_of(app, spec, err);
     rc = rc < 0 ? rc : log_of(app, o, spec, err);
     for (; rc == 0 && *words; words++) {
         rc = kist_strv_add(&spec->command, *words, err);

@@ -57,6 +57,7 @@ const struct kist_setting kist_settings_table[] = {
     ROW("network.subnet", "network-subnet", 0, TEXT, network_subnet, "ADDRESS/BITS", "The bridge's IPv4 network"),
     ROW("userns.default", "userns-default", 0, TEXT, userns_default, "host|private", "User namespace of new containers"),
     ROW("userns.map", "userns-map", 0, LIST, userns_map, "CONTAINER:HOST:SIZE", "Its users and groups (default 0:100000:65536)"),
+    ROW("rootfs.default", "rootfs-default", 0, TEXT, rootfs_default, "auto|overlay|tmpfs|copy", "How roots of new containers come about"),
     ROW("log.dir", "log-dir", 0, TEXT, log_dir, "DIR", "Where the output of new containers is kept"),
     ROW("log.size", "log-size", 0, BYTES, log_size, "SIZE", "Of one container's output, at most"),
     ROW("log.keep", "log-keep", 0, FLAG, log_keep, NULL, "Keep it with the container when that fails"),
@@ -94,6 +95,7 @@ void kist_settings_init(struct kist_settings *s)
         .network_bridge = "kist0",
         .network_subnet = "10.89.0.0/16",
         .userns_default = "host",
+        .rootfs_default = "auto",
         .log_dir = "/run/kist/logs",
         .log_size = 1U << 20,
     };

@@ -35,6 +35,7 @@ struct kist_settings {
     const char *network_default, *network_bridge, *network_subnet;
     const char *userns_default; /* host, private */
     struct kist_strv userns_map;
+    const char *rootfs_default;
     const char *log_dir;       /* where what containers write is kept */
     uint64_t log_size;         /* bytes of one container's */
     bool log_keep;             /* in the store, when it fails */

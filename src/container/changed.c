@@ -1,11 +1,13 @@
 /* A container's changes, from its ID. */
 #include "container/changes.h"
 #include "container/engine.h"
+#include "container/rootfs.h"
 
 struct opened {
     struct port_dir *dir;
     struct kist_container_fixed fixed;
     struct kist_layers layers;
+    struct kist_rootfs_written written;
     cJSON *config;
 };
 
@@ -15,6 +17,7 @@ static int open_all(struct opened *o, const struct kist_engine *e, const char *i
 
     rc = rc < 0 ? rc : kist_container_read_fixed(o->dir, &o->fixed, err);
     rc = rc < 0 ? rc : kist_layers_open(&o->layers, e->store, o->fixed.layers, o->fixed.layer_count, err);
+    rc = rc < 0 ? rc : kist_rootfs_written(&o->written, e, id, o->dir, err);
     return rc < 0 ? rc : kist_container_read_config(o->dir, &o->config, err);
 }
 
@@ -23,6 +26,7 @@ static void close_all(struct opened *o)
     cJSON_Delete(o->config);
     kist_layers_close(&o->layers);
     kist_container_fixed_release(&o->fixed);
+    port_dir_close(o->written.dir);
     port_dir_close(o->dir);
 }
 
@@ -40,7 +44,8 @@ int kist_container_changes(const struct kist_engine *e, const char *id, bool pau
         rc = rc == KIST_E_CONFLICT ? 0 : rc; /* it has ended, or another has paused it: so much the better */
     }
     if (rc == 0) {
-        const struct kist_changes c = {.dir = o.dir, .layers = &o.layers, .diff_ids = o.fixed.layers, .config = o.config, .epoch = -1};
+        const struct kist_changes c = {.dir = o.dir, .written = o.written.dir, .whole = o.written.whole, .layers = &o.layers,
+                                       .diff_ids = o.fixed.layers, .config = o.config, .epoch = -1};
 
         rc = use(arg, &c, err);
         if (pause) {

@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "container/archive.h"
+#include "container/rootfs.h"
+#include "container/spec.h"
 #include "layer/view.h"
 
 /* A directory on the way, which is told of when something in it is. */
@@ -28,6 +30,7 @@ struct below {
 struct walk {
     const struct kist_changes *changes;
     struct kist_view image;
+    struct kist_spec spec; /* where all there is was copied */
     struct kist_buf path; /* relative, "" the root */
     int (*tell)(struct walk *w, struct step *s, struct kist_error *err);
     /* of a listing */
@@ -78,7 +81,7 @@ static int put_mark(struct walk *w, const char *dir, size_t len, const char *mar
 static int put_step(struct walk *w, struct step *s, struct kist_error *err)
 {
     const char *path = w->path.data;
-    struct port_node n = *s->node;
+    struct port_node n;
     int rc;
 
     w->any = true;
@@ -90,6 +93,7 @@ static int put_step(struct walk *w, struct step *s, struct kist_error *err)
     if (kist_str_starts(s->name, KIST_WHITEOUT_PREFIX)) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "'/%.200s' cannot be kept: in a layer such a name is what is deleted", path);
     }
+    n = *s->node;
     if (w->changes->epoch >= 0) {
         n.mtime = KIST_MIN(n.mtime, w->changes->epoch);
     }
@@ -184,7 +188,7 @@ static bool is_opaque(const struct port_node *n)
 
 static int walk_dir(struct walk *w, struct port_dir *dir, struct step *at, const struct below *below, struct kist_error *err);
 
-/* A name of the image that an opaque directory hides, and has nothing in its place. */
+/* A name of the image that an opaque directory hides, or a copy lost, and has nothing in its place. */
 struct hidden {
     struct walk *walk;
     struct port_dir *dir;
@@ -204,7 +208,7 @@ static int list_hidden(void *arg, struct kist_layer *from, const struct kist_lay
         return 0; /* the directory */
     }
     rc = port_dir_stat(h->dir, name, &st, err);
-    if (rc == KIST_E_NOT_FOUND && (rc = kist_buf_printf(&w->path, err, "/%s", name)) == 0) {
+    if (rc == KIST_E_NOT_FOUND && (rc = kist_buf_printf(&w->path, err, "%s%s", w->path.len > 0 ? "/" : "", name)) == 0) {
         struct step gone = {.up = h->at, .name = name, .len = w->path.len, .kind = KIST_CHANGE_DELETED};
 
         rc = tell(w, &gone, err);
@@ -223,7 +227,7 @@ static int enter(struct walk *w, struct step *s, const struct below *below, stru
     if (rc == 0) {
         struct hidden h = {w, dir, s};
 
-        rc = s->opaque && w->each ? kist_view_list(&w->image, w->path.data, list_hidden, &h, err) : 0;
+        rc = (s->opaque && w->each) || (w->changes->whole && below->directory) ? kist_view_list(&w->image, w->path.data, list_hidden, &h, err) : 0;
         /* in a tar nothing is left of what was below; a list tells of what shows */
         rc = rc == 0 ? walk_dir(w, dir, s, (s->opaque && !w->each) || !below->directory ? &none : below, err) : rc;
         port_dir_close(dir);
@@ -248,7 +252,7 @@ static int judge(struct walk *w, struct step *s, const struct below *below, stru
     }
     /* a file is written anew for every change to it, and what is in it may differ where nothing else does; a list tells of what
      * shows, as Docker's */
-    return below->same && (directory || w->each) && !s->opaque ? 0 : tell(w, s, err);
+    return below->same && (directory || w->each || w->changes->whole) && !s->opaque ? 0 : tell(w, s, err);
 }
 
 static int walk_name(struct walk *w, struct port_dir *dir, struct step *up, const struct below *around, const char *name,
@@ -259,6 +263,7 @@ static int walk_name(struct walk *w, struct port_dir *dir, struct step *up, cons
     struct port_node n;
     int rc = port_node_read(dir, name, &n, err);
 
+    kist_rootfs_inside(&w->spec.sandbox.command.ids, &n);
     rc = rc == 0 ? kist_buf_printf(&w->path, err, "%s%s", len > 0 ? "/" : "", name) : rc;
     if (rc == 0 && around->directory) {
         rc = look_below(w, &n, &below, err);
@@ -307,20 +312,24 @@ static int walk_all(struct walk *w, struct kist_error *err)
 {
     struct step root = {.up = NULL};
     struct below below = {.there = true, .directory = true};
-    struct port_dir *rw, *upper;
-    int rc = port_dir_open_at(&rw, w->changes->dir, "rw", false, err);
+    struct port_dir *rw = NULL, *upper = NULL, *top = w->changes->written;
+    struct hidden h = {w, top, &root};
+    int rc = kist_buf_puts(&w->path, "", err);
 
+    if (rc == 0 && !top) {
+        rc = port_dir_open_at(&rw, w->changes->dir, "rw", false, err);
+        rc = rc < 0 ? rc : port_dir_open_at(&upper, rw, "upper", false, err);
+        port_dir_close(rw);
+        top = upper;
+    }
     if (rc < 0) {
         return rc == KIST_E_NOT_FOUND ? 0 : rc; /* it was never started */
     }
-    rc = port_dir_open_at(&upper, rw, "upper", false, err);
-    port_dir_close(rw);
-    if (rc < 0) {
-        return rc == KIST_E_NOT_FOUND ? 0 : rc;
-    }
-    rc = kist_buf_puts(&w->path, "", err);
-    rc = rc < 0 ? rc : walk_dir(w, upper, &root, &below, err);
+    rc = w->changes->whole ? kist_spec_parse(&w->spec, w->changes->config, err) : 0;
+    rc = rc == 0 && w->changes->whole ? kist_view_list(&w->image, "", list_hidden, &h, err) : rc;
+    rc = rc < 0 ? rc : walk_dir(w, top, &root, &below, err);
     port_dir_close(upper);
+    kist_spec_release(&w->spec);
     return rc;
 }
 

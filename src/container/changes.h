@@ -12,6 +12,8 @@
 /* Whose changes. */
 struct kist_changes {
     struct port_dir *dir;             /* containers/<id>/ */
+    struct port_dir *written;         /* what lies over its layers, or, whole, is all of its root; NULL: dir's rw/upper, if there is one */
+    bool whole;                       /* what is as below but for what is in it is no change then */
     const struct kist_layers *layers; /* of its image */
     const struct kist_digest *diff_ids; /* theirs */
     const cJSON *config;              /* its config.json */

@@ -13,6 +13,7 @@
  *                "kist.devices": "all"   every device node of the host is given (--privileged)
  *                "kist.ipc"              "shareable", "none", "host", "container:<id>": who shares its IPC namespace; else nobody may
  *                "org.opencontainers.image.stopSignal": "SIGTERM"
+ *                "kist.rootfs": "overlay", "tmpfs" or "copy" (rootfs.h), "kist.rootfs.size": bytes that may be written to it
  *                "kist.restart", "kist.health", "kist.log..." and more: how it is looked after (plan.h)
  *   mounts       every mount is nodev unless its options say "dev"; a bind's relative source is in the
  * bundle: "etc/hosts", "etc/hostname", "etc/resolv.conf"  files made at each start for this container
@@ -23,7 +24,7 @@
  *                "volumes/<name>"        a directory kept with the container, made when missing; with the
  * option "copy" it is filled once from the image's directory at the destination, with its owner and mode
  *                "container/shm"         /dev/shm of the container whose IPC namespace this one has
- *   root.path    is not looked at: the root is the image's layers under rw/
+ *   root.path    is not looked at: the root is the image's layers under rw/, or a copy of them in it
  * A namespace without a path is a new one; one that is not listed is the host's; a path is that of its file, or "container/<id>": that
  * of another container's process, as it runs when this one starts (pid, network, ipc, uts).
  */

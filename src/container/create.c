@@ -3,6 +3,8 @@
 
 #include "container/event.h"
 #include "container/engine.h"
+#include "container/plan.h"
+#include "container/rootfs.h"
 #include "container/spec.h"
 #include "port/system.h"
 
@@ -84,6 +86,18 @@ static int add(const struct kist_engine *e, const struct kist_container_new *n, 
     return rc < 0 ? rc : kist_store_container_add(e->store, &ref, dir, err);
 }
 
+/* What may be written to its root. */
+static int limit(const struct kist_engine *e, const struct kist_container_new *n, struct port_dir *dir, struct kist_error *err)
+{
+    const char *text = kist_plan_note(n->config, "kist.rootfs.size");
+    enum kist_rootfs kind;
+    uint64_t size;
+
+    return text && kist_rootfs_parse(kist_plan_note(n->config, "kist.rootfs"), &kind) && kist_str_u64(text, INT64_MAX, &size)
+               ? kist_rootfs_limit(e->store, n->id, dir, kind, size, err)
+               : 0; /* what makes no sense is for who reads it all to say */
+}
+
 int kist_container_make(const struct kist_engine *e, const struct kist_container_new *n,
                         char name[KIST_CONTAINER_NAME_MAX], struct port_dir **dir, struct kist_error *err)
 {
@@ -93,6 +107,7 @@ int kist_container_make(const struct kist_engine *e, const struct kist_container
         return rc;
     }
     rc = kist_container_write_fixed(e, *dir, n, err);
+    rc = rc < 0 ? rc : limit(e, n, *dir, err);
     if (rc < 0) {
         port_dir_close(*dir);
         *dir = NULL;

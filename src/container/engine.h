@@ -26,6 +26,7 @@ struct kist_running {
     uint64_t restarts;
     bool restarting; /* between two runs */
     bool paused;
+    int writable;    /* descriptor of the supervisor's: port_sandbox_writable; 0: none */
     char *root;      /* the store's path; free it */
     cJSON *health;   /* as Docker's State.Health; NULL: no health check; kist_running_release */
 };

@@ -9,10 +9,14 @@
 #include "container/engine.h"
 #include "container/export_tree.h"
 #include "container/layers.h"
+#include "container/rootfs.h"
+#include "container/spec.h"
 #include "port/node.h"
 
 struct export {
     struct kist_layers layers;
+    struct kist_spec spec; /* where upper is all there is */
+    cJSON *config;         /* the same */
     struct port_dir *upper; /* the writable directory; NULL: there is none yet */
     struct kist_export_node *root;
     unsigned source; /* being laid over */
@@ -139,6 +143,7 @@ static int put_upper(struct export *x, const char *path, struct kist_error *err)
     }
     if (rc == 0) {
         rc = port_node_read(at, name, &n, err);
+        kist_rootfs_inside(&x->spec.sandbox.command.ids, &n);
         rc = rc == 0 ? kist_archive_node(&x->archive, (unsigned)x->layers.n, at, name, path, &n, err) : rc;
         port_node_release(&n);
     }
@@ -173,22 +178,31 @@ static int put_tree(struct export *x, const struct kist_export_node *node, struc
 
 /* ---- the whole ---- */
 
-static int open_upper(struct export *x, struct port_dir *dir, struct kist_error *err)
+static int open_sources(struct export *x, const struct kist_engine *e, const char *id, struct port_dir *dir, struct kist_error *err)
 {
-    struct port_dir *rw;
-    int rc = port_dir_open_at(&rw, dir, "rw", false, err);
+    struct kist_container_fixed fixed;
+    struct kist_rootfs_written written;
+    int rc = kist_rootfs_written(&written, e, id, dir, err);
 
-    if (rc == 0) {
-        rc = port_dir_open_at(&x->upper, rw, "upper", false, err);
-        port_dir_close(rw);
+    x->upper = written.dir;
+    if (rc < 0 || written.whole) {
+        rc = rc < 0 ? rc : kist_container_read_config(dir, &x->config, err);
+        return rc < 0 ? rc : kist_spec_parse(&x->spec, x->config, err);
     }
-    return rc == KIST_E_NOT_FOUND ? 0 : rc; /* it was never started */
+    rc = kist_container_read_fixed(dir, &fixed, err);
+    if (rc == 0) {
+        rc = kist_layers_open(&x->layers, e->store, fixed.layers, fixed.layer_count, err);
+        kist_container_fixed_release(&fixed);
+    }
+    return rc;
 }
 
 static void release(struct export *x)
 {
     kist_archive_release(&x->archive);
     kist_layers_close(&x->layers);
+    kist_spec_release(&x->spec);
+    cJSON_Delete(x->config);
     port_dir_close(x->upper);
     kist_export_free(x->root);
 }
@@ -197,18 +211,12 @@ int kist_container_export(const struct kist_engine *e, const char *id, struct ki
 {
     KIST_AUTO(buf) struct kist_buf path = KIST_BUF_INIT(KIST_MAX_PATH);
     struct export x = {.root = kist_export_root()};
-    struct kist_container_fixed fixed;
     struct port_dir *dir;
     int rc = x.root ? kist_buf_puts(&path, "", err) : kist_error_nomem(err);
 
     kist_tar_writer_init(&x.archive.writer, sink);
     if (rc == 0 && (rc = kist_store_container_open(e->store, id, &dir, err)) == 0) {
-        rc = kist_container_read_fixed(dir, &fixed, err);
-        if (rc == 0) {
-            rc = kist_layers_open(&x.layers, e->store, fixed.layers, fixed.layer_count, err);
-            kist_container_fixed_release(&fixed);
-        }
-        rc = rc == 0 ? open_upper(&x, dir, err) : rc;
+        rc = open_sources(&x, e, id, dir, err);
         port_dir_close(dir);
     }
     if (rc == 0 && (rc = add_names(&x, err)) == 0 && (rc = put_tree(&x, x.root, &path, err)) == 0 &&

@@ -182,6 +182,7 @@ int kist_spec_generate(cJSON **out, const struct kist_config *image, const struc
 void kist_run_options_release(struct kist_run_options *o)
 {
     struct kist_strv *const lists[] = {&o->env,     &o->env_files, &o->command,      &o->volumes, &o->tmpfs,
+                                       &o->mounts,  &o->storage_opts,
                                        &o->cap_add, &o->cap_drop,  &o->security_opt, &o->labels,  &o->label_files,
                                        &o->publish, &o->expose,    &o->aliases,      &o->add_hosts, &o->dns,
                                        &o->dns_search, &o->dns_options,

@@ -23,6 +23,9 @@ struct kist_run_options {
     struct kist_strv command; /* what follows the image */
     struct kist_strv volumes; /* -v: "/host:/path[:options]", "./host:/path", "volume:/path", "/path" (anonymous) */
     struct kist_strv tmpfs;   /* --tmpfs: "/path[:options]" */
+    struct kist_strv mounts;  /* --mount: "type=bind,source=...,target=..." */
+    const char *rootfs;       /* "overlay", "tmpfs", "copy"; NULL: the first */
+    struct kist_strv storage_opts; /* "size=SIZE" */
     const char *hostname;
     enum kist_network_mode network;
     const char *network_of;       /* KIST_NETWORK_CONTAINER: the ID of who has it, */

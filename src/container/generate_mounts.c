@@ -1,6 +1,7 @@
 /* config.json's mounts: Docker's own, those of -v and --tmpfs over them, the image's volumes; parents before
  * what is in them. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -144,7 +145,7 @@ static int add_volume_mount(struct mounts *m, const char *destination, const cha
 
 /* Its name comes from the container's ID, so that it is known before there is a container, and is nobody else's. */
 static int add_anonymous(struct mounts *m, const struct kist_generation *g, const char *destination, bool nocopy,
-                         struct kist_error *err)
+                         bool read_only, struct kist_error *err)
 {
     char source[KIST_DIGEST_HEX_MAX + 16], text[KIST_DIGEST_HEX_MAX + 16], hex[KIST_DIGEST_HEX_MAX];
     struct kist_digest name;
@@ -157,7 +158,7 @@ static int add_anonymous(struct mounts *m, const struct kist_generation *g, cons
         kist_digest_of(&name, text, strlen(text));
         fits = fits && kist_str_format(source, sizeof(source), KIST_VOLUME_SOURCE "%s", kist_digest_hex(hex, &name));
     }
-    return fits ? add_volume_mount(m, destination, source, nocopy, false, err)
+    return fits ? add_volume_mount(m, destination, source, nocopy, read_only, err)
                 : kist_error_set(err, KIST_E_FAIL, "too many volumes");
 }
 
@@ -204,6 +205,15 @@ static void note_propagation(struct kist_generation *g, const char *propagation)
     }
 }
 
+/* kind: "bind" or "rbind". */
+static int add_bind(struct mounts *m, struct kist_generation *g, const struct kist_volume *v, const char *kind, struct kist_error *err)
+{
+    const char *options[] = {kind, v->propagation, "ro"};
+
+    note_propagation(g, v->propagation);
+    return add_new(m, v->destination, "bind", v->source, options, KIST_COUNT(options) - !v->read_only, err);
+}
+
 static int add_volume(struct mounts *m, struct kist_generation *g, const char *text, struct kist_error *err)
 {
     KIST_AUTO(volume) struct kist_volume v = {0};
@@ -213,17 +223,56 @@ static int add_volume(struct mounts *m, struct kist_generation *g, const char *t
         rc = refuse_twice(m, v.destination, err);
     }
     if (rc == 0 && !v.source) {
-        return v.name ? add_named(m, &v, err) : add_anonymous(m, g, v.destination, v.nocopy, err);
+        return v.name ? add_named(m, &v, err) : add_anonymous(m, g, v.destination, v.nocopy, false, err);
     }
     if (rc == 0) {
         rc = make_source(v.source, err);
     }
-    if (rc == 0) {
-        const char *options[] = {"rbind", v.propagation, "ro"};
+    return rc < 0 ? rc : add_bind(m, g, &v, "rbind", err);
+}
 
-        note_propagation(g, v.propagation);
-        rc = add_new(m, v.destination, "bind", v.source, options, KIST_COUNT(options) - !v.read_only, err);
+static int add_mounted_tmpfs(struct mounts *m, const struct kist_mount *t, struct kist_error *err)
+{
+    const char *options[6] = {"noexec", "nosuid", "nodev"};
+    char size[32], mode[16];
+    size_t n = 3;
+
+    if (!kist_str_format(size, sizeof(size), "size=%" PRIu64, t->size) || !kist_str_format(mode, sizeof(mode), "mode=%o", (unsigned)t->mode)) {
+        return kist_error_set(err, KIST_E_FAIL, "a size is too long");
     }
+    if (t->size > 0) {
+        options[n++] = size;
+    }
+    if (t->mode >= 0) {
+        options[n++] = mode;
+    }
+    if (t->volume.read_only) {
+        options[n++] = "ro";
+    }
+    return add_new(m, t->volume.destination, "tmpfs", "tmpfs", options, n, err);
+}
+
+/* --mount; a bind's source has to be there, other than with -v. */
+static int add_mount(struct mounts *m, struct kist_generation *g, const char *text, struct kist_error *err)
+{
+    struct kist_mount mount;
+    struct kist_volume *v = &mount.volume;
+    struct stat st;
+    int rc = kist_mount_parse(&mount, text, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = refuse_twice(m, v->destination, err);
+    if (rc == 0 && mount.type == KIST_MOUNT_TMPFS) {
+        rc = add_mounted_tmpfs(m, &mount, err);
+    } else if (rc == 0 && v->source) {
+        rc = stat(v->source, &st) < 0 ? kist_error_set(err, KIST_E_USAGE, "--mount: bind source path does not exist: %s", v->source)
+                                      : add_bind(m, g, v, mount.single ? "bind" : "rbind", err);
+    } else if (rc == 0) {
+        rc = v->name ? add_named(m, v, err) : add_anonymous(m, g, v->destination, v->nocopy, v->read_only, err);
+    }
+    kist_volume_release(v);
     return rc;
 }
 
@@ -257,7 +306,7 @@ static int add_image_volumes(struct mounts *m, const struct kist_generation *g, 
                                   volumes->v[i]);
         }
         if (!is_taken(m, path)) {
-            rc = add_anonymous(m, g, path, false, err);
+            rc = add_anonymous(m, g, path, false, false, err);
         }
     }
     return rc;
@@ -319,6 +368,9 @@ static int collect(struct mounts *m, struct kist_generation *g, struct kist_erro
 
     for (size_t i = 0; i < o->volumes.n && rc == 0; i++) {
         rc = add_volume(m, g, o->volumes.v[i], err);
+    }
+    for (size_t i = 0; i < o->mounts.n && rc == 0; i++) {
+        rc = add_mount(m, g, o->mounts.v[i], err);
     }
     for (size_t i = 0; i < o->tmpfs.n && rc == 0; i++) {
         rc = add_tmpfs(m, o->tmpfs.v[i], err);

@@ -1,4 +1,5 @@
 /* config.json's annotations: what the engine is told beyond the specification (container.h, plan.h), and labels. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +166,26 @@ static int put_log(cJSON *notes, const struct kist_run_options *o, struct kist_e
     return rc < 0 || !o->log_keep ? rc : kist_json_put_string(notes, "kist.log.keep", "true", err);
 }
 
+static int put_rootfs(cJSON *notes, const struct kist_run_options *o, struct kist_error *err)
+{
+    uint64_t size = 0;
+    char text[24];
+    int rc = put_text(notes, "kist.rootfs", o->rootfs && strcmp(o->rootfs, "overlay") != 0 ? o->rootfs : NULL, err);
+
+    for (size_t i = 0; i < o->storage_opts.n; i++) {
+        const char *option = o->storage_opts.v[i];
+
+        if (!kist_str_starts(option, "size=") || !kist_str_bytes(option + strlen("size="), &size) || size == 0) {
+            return kist_error_set(err, KIST_E_USAGE, "invalid storage-opt '%s' (size=SIZE is one)", option);
+        }
+    }
+    if (rc < 0 || size == 0) {
+        return rc;
+    }
+    return kist_str_format(text, sizeof(text), "%" PRIu64, size) ? kist_json_put_string(notes, "kist.rootfs.size", text, err)
+                                                                 : kist_error_set(err, KIST_E_FAIL, "a size is too long");
+}
+
 int kist_generate_notes(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
 {
     const struct kist_run_options *o = g->options;
@@ -186,6 +207,7 @@ int kist_generate_notes(cJSON *spec, const struct kist_generation *g, struct kis
     rc = rc < 0 ? rc : put_text(notes, "kist.devices", o->privileged ? "all" : "", err);
     rc = rc < 0 ? rc : put_text(notes, "kist.ipc", o->ipc, err);
     rc = rc < 0 ? rc : put_text(notes, "org.opencontainers.image.stopSignal", stop, err);
+    rc = rc < 0 ? rc : put_rootfs(notes, o, err);
     rc = rc < 0 ? rc : put_text(notes, "kist.restart", o->restart, err);
     rc = rc < 0 ? rc : put_text(notes, "kist.stop-timeout", o->stop_timeout, err);
     rc = rc < 0 ? rc : put_health(notes, g, err);

@@ -1,5 +1,6 @@
 #include "container/process.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -32,6 +33,8 @@ static int make_dir(char *path, struct port_dir *at, const char *name, struct ki
 struct hold {
     struct kist_store_room *dirs, *fill;
     struct kist_bundle_inside inside;
+    struct port_file *image; /* that the root is written to; NULL: none */
+    struct port_layer layer; /* the same for the sandbox */
 };
 
 /* All that is left, for as long as it takes: how much the image has for its volumes nobody knows before it is copied. */
@@ -69,8 +72,42 @@ static int add_env(struct kist_spec *spec, const struct kist_strv *more, struct 
     return 0;
 }
 
+/* The root, as its strategy has it. rw: the path of its writable directory. */
+static int prepare_root(const struct kist_process *p, struct kist_spec *spec, const char *rw,
+                        const struct kist_container_fixed *fixed, struct hold *hold, struct kist_error *err)
+{
+    struct port_root *root = &spec->sandbox.root;
+    struct kist_rootfs_copy copy = {.store = p->e->store, .id = p->id, .fixed = fixed, .transient = p->transient, .signals = p->signals,
+                                    .ids = &spec->sandbox.command.ids};
+    char options[48];
+    int rc = 0;
+
+    root->rw = rw;
+    root->fresh = p->fresh || spec->rootfs == KIST_ROOTFS_TMPFS;
+    root->transient = p->transient || spec->rootfs == KIST_ROOTFS_TMPFS;
+    root->plain = spec->rootfs == KIST_ROOTFS_COPY;
+    if (root->plain && (rc = port_dir_open_at(&copy.rw, p->dir, "rw", false, err)) == 0) {
+        rc = kist_rootfs_copy(&copy, err);
+        port_dir_close(copy.rw);
+    }
+    rc = rc < 0 ? rc : kist_rootfs_image(&hold->image, p->dir, err);
+    if (rc == 0 && hold->image) {
+        hold->layer = (struct port_layer){.fd = port_file_fd(hold->image), .name = "rw.img"};
+        root->image = &hold->layer;
+    }
+    if (rc == 0 && spec->rootfs == KIST_ROOTFS_TMPFS) {
+        if (!kist_str_format(options, sizeof(options), spec->size > 0 ? "mode=700,size=%" PRIu64 : "mode=700", spec->size)) {
+            return kist_error_set(err, KIST_E_FAIL, "a size is too long");
+        }
+        rc = kist_strv_add(&spec->texts, options, err);
+        root->memory = rc < 0 ? NULL : spec->texts.v[spec->texts.n - 1];
+    }
+    return rc;
+}
+
 static int start(struct port_sandbox **out, const struct kist_process *p, struct kist_spec *spec,
-                 const struct kist_bundle_layers *layers, struct hold *hold, struct kist_error *err)
+                 const struct kist_container_fixed *fixed, const struct kist_bundle_layers *layers, struct hold *hold,
+                 struct kist_error *err)
 {
     char rw[KIST_MAX_PATH + 1], scratch[KIST_MAX_PATH + 1];
     struct port_sandbox_spec *s = &spec->sandbox;
@@ -83,6 +120,7 @@ static int start(struct port_sandbox **out, const struct kist_process *p, struct
     }
     rc = rc == 0 && p->env ? add_env(spec, p->env, err) : rc;
     rc = rc < 0 ? rc : make_dir(rw, p->dir, "rw", err);
+    rc = rc < 0 ? rc : prepare_root(p, spec, rw, fixed, hold, err);
     rc = rc < 0 ? rc : make_dir(scratch, p->held->dir, "mnt", err);
     rc = rc < 0 ? rc : kist_bundle_inside_open(&hold->inside, spec, store, err);
     rc = rc < 0 ? rc : kist_bundle_sources(spec, store, p->dir, p->held->dir, err);
@@ -92,9 +130,6 @@ static int start(struct port_sandbox **out, const struct kist_process *p, struct
     }
     s->root.layers = layers->v;
     s->root.layer_count = layers->n;
-    s->root.rw = rw;
-    s->root.fresh = p->fresh;
-    s->root.transient = p->transient;
     s->cgroup.name = s->command.argv ? p->id : NULL;
     s->scratch = scratch;
     s->command.streams = p->streams;
@@ -104,15 +139,16 @@ static int start(struct port_sandbox **out, const struct kist_process *p, struct
 static int start_parsed(struct port_sandbox **out, const struct kist_process *p, struct kist_spec *spec,
                         const struct kist_container_fixed *fixed, struct kist_error *err)
 {
-    struct kist_bundle_layers layers;
+    struct kist_bundle_layers layers = {.v = NULL};
     struct hold hold = {.dirs = NULL};
-    int rc = kist_bundle_layers_open(&layers, p->e->store, fixed, err);
+    int rc = spec->rootfs == KIST_ROOTFS_COPY ? 0 : kist_bundle_layers_open(&layers, p->e->store, fixed, err);
 
     if (rc == 0) {
-        rc = start(out, p, spec, &layers, &hold, err);
+        rc = start(out, p, spec, fixed, &layers, &hold, err);
         kist_bundle_inside_close(&hold.inside);
         kist_store_room_free(hold.dirs);
         kist_store_room_free(hold.fill);
+        port_file_discard(hold.image);
         kist_bundle_layers_close(&layers);
     }
     return rc;

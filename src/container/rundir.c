@@ -81,6 +81,7 @@ static int put_running(cJSON *root, const struct kist_running *running, struct k
     rc = rc < 0 ? rc : kist_json_put_u64(root, "restarts", running->restarts, err);
     rc = rc < 0 ? rc : kist_json_put_bool(root, "restarting", running->restarting, err);
     rc = rc < 0 ? rc : kist_json_put_bool(root, "paused", running->paused, err);
+    rc = rc < 0 || running->writable == 0 ? rc : kist_json_put_u64(root, "writable", (uint64_t)running->writable, err);
     rc = rc < 0 ? rc : kist_json_put_string(root, "root", running->root ? running->root : "", err);
     return rc < 0 || !running->health
                ? rc
@@ -142,6 +143,7 @@ static int read_text(struct port_dir *dir, struct kist_running *running, struct 
     (void)kist_json_u64(root, "restarts", &running->restarts);
     running->restarting = kist_json_bool(root, "restarting", false);
     running->paused = kist_json_bool(root, "paused", false);
+    running->writable = kist_json_u64(root, "writable", &number) && number <= INT32_MAX ? (int)number : 0;
     running->health = cJSON_DetachItemFromObjectCaseSensitive(root, "health");
     path = kist_json_string(root, "root");
     running->root = path ? strdup(path) : NULL;

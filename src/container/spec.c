@@ -92,6 +92,7 @@ static int parse_annotations(struct kist_spec *spec, const cJSON *config, struct
     const char *init = kist_json_string(notes, "kist.init"), *input = kist_json_string(notes, "kist.stdin");
     const char *devices = kist_json_string(notes, "kist.devices");
     const char *stop = kist_json_string(notes, "org.opencontainers.image.stopSignal");
+    const char *size = kist_json_string(notes, "kist.rootfs.size");
 
     spec->sandbox.command.init = init && strcmp(init, "true") == 0;
     spec->sandbox.command.stdin_open = input && strcmp(input, "true") == 0;
@@ -100,7 +101,10 @@ static int parse_annotations(struct kist_spec *spec, const cJSON *config, struct
     if (stop && !port_signal_number(stop, &spec->stop_signal)) {
         return kist_error_set(err, KIST_E_USAGE, "'%s' is no signal to stop with", stop);
     }
-    return 0;
+    if (!kist_rootfs_parse(kist_json_string(notes, "kist.rootfs"), &spec->rootfs)) {
+        return kist_spec_wrong("annotations: kist.rootfs", err);
+    }
+    return size && !kist_str_u64(size, INT64_MAX, &spec->size) ? kist_spec_wrong("annotations: kist.rootfs.size", err) : 0;
 }
 
 static int parse_top(struct kist_spec *spec, const cJSON *config, struct kist_error *err)

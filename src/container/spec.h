@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "codec/json.h"
+#include "container/rootfs.h"
 #include "container/seccomp.h"
 #include "port/sandbox.h"
 
@@ -15,6 +16,8 @@ struct kist_spec {
         sandbox;     /* but root's layers and rw, cgroup.name, scratch: the engine's to fill in */
     const cJSON *config; /* what it was parsed from */
     int stop_signal; /* SIGTERM where nothing else is said */
+    enum kist_rootfs rootfs;
+    uint64_t size; /* bytes that it may write to its root; 0: not limited */
 
     /* what sandbox points to */
     struct port_join joins[PORT_JOINS_MAX];

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "container/plan.h"
 #include "container/process.h"
+#include "container/rootfs.h"
 
 #define LOCK_WAIT_MS 2000 /* for another kist that only looks, or copies too */
 
@@ -31,6 +33,7 @@ static int start(struct kist_standin *s, const struct kist_engine *e, const char
 {
     KIST_AUTO(json) cJSON *config = NULL;
     struct kist_container_state state;
+    enum kist_rootfs kind;
     struct kist_container_fixed fixed;
     struct kist_process process = {.e = e, .id = id, .dir = dir, .held = &s->held, .transient = transient};
     int rc = kist_container_read_fixed(dir, &fixed, err);
@@ -40,6 +43,9 @@ static int start(struct kist_standin *s, const struct kist_engine *e, const char
     }
     rc = kist_container_read_config(dir, &config, err);
     rc = rc < 0 ? rc : kist_container_read_state(dir, &state, err);
+    if (rc == 0 && kist_rootfs_parse(kist_plan_note(config, "kist.rootfs"), &kind) && kind == KIST_ROOTFS_TMPFS) {
+        rc = kist_error_set(err, KIST_E_CONFLICT, "it is not running, and its files are in memory only while it is (try 'kist start')");
+    }
     process.fresh = rc == 0 && !state.started_once;
     keep_mounts(config);
     rc = rc < 0 ? rc : port_signals_hold(&process.signals, err);

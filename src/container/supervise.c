@@ -75,6 +75,7 @@ static void note_begun(struct kist_supervisor *s)
     s->again = false;
     s->running.started = s->state.started;
     s->running.restarting = s->running.paused = false;
+    s->running.writable = KIST_MAX(port_sandbox_writable(s->sandbox), 0);
     if (port_process_get(&s->running.process, port_sandbox_pid(s->sandbox), NULL) < 0) {
         s->running.process.pid = 0; /* gone already: nothing is left to be found */
     }
@@ -149,6 +150,7 @@ static void note_ended(struct kist_supervisor *s)
     leave_network(s);
     s->running.process = (struct port_process){.pid = 0};
     s->running.paused = false;
+    s->running.writable = 0;
     s->kill_at = 0;
     s->state.finished = port_clock_now();
     s->state.exit_status = s->exit_status;

@@ -48,20 +48,31 @@ int kist_destination_parse(char **path, const char *text, const char *option, st
     return 0;
 }
 
-/* A volume's name, or a source on the host, perhaps relative to the working directory. */
-static int parse_source(struct kist_volume *v, const char *text, struct kist_error *err)
+int kist_source_parse(char **path, const char *text, const char *option, struct kist_error *err)
 {
     char here[KIST_MAX_PATH + 1], whole[2 * KIST_MAX_PATH + 2];
 
+    *path = NULL;
     if (text[0] == '.') {
         if (!getcwd(here, sizeof(here))) {
-            return kist_error_sys(err, KIST_E_USAGE, errno, "--volume '%s': no working directory", text);
+            return kist_error_sys(err, KIST_E_USAGE, errno, "%s '%s': no working directory", option, text);
         }
         if (!kist_path_join(whole, sizeof(whole), here, text)) {
-            return kist_error_set(err, KIST_E_USAGE, "--volume: path too long");
+            return kist_error_set(err, KIST_E_USAGE, "%s: path too long", option);
         }
         text = whole;
-    } else if (text[0] != '/') {
+    }
+    *path = text[0] == '/' ? absolute(text) : NULL;
+    if (!*path && text[0] == '/' && errno == ENOMEM) {
+        return kist_error_nomem(err);
+    }
+    return *path ? 0 : kist_error_set(err, KIST_E_USAGE, "%s: '%.200s' is no path on the host", option, text);
+}
+
+/* A volume's name, or a source on the host. */
+static int parse_source(struct kist_volume *v, const char *text, struct kist_error *err)
+{
+    if (text[0] != '.' && text[0] != '/') {
         int rc = kist_store_volume_check(text, err);
 
         v->name = rc == 0 ? strdup(text) : NULL;
@@ -73,12 +84,19 @@ static int parse_source(struct kist_volume *v, const char *text, struct kist_err
         }
         return v->name ? 0 : kist_error_nomem(err);
     }
-    v->source = absolute(text);
-    if (!v->source && errno == ENOMEM) {
-        return kist_error_nomem(err);
+    return kist_source_parse(&v->source, text, "--volume", err);
+}
+
+const char *kist_propagation_name(const char *text)
+{
+    static const char *const names[] = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
+
+    for (size_t i = 0; i < KIST_COUNT(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            return names[i];
+        }
     }
-    return v->source ? 0
-                     : kist_error_set(err, KIST_E_USAGE, "--volume: '%.200s' is no path on the host", text);
+    return NULL;
 }
 
 /* One word of the options; each kind may be given once. */
@@ -97,14 +115,15 @@ static bool take_option(struct kist_volume *v, const char *word, unsigned *seen)
         {"cached", CONSISTENCY},
         {"delegated", CONSISTENCY},
         {"consistent", CONSISTENCY},
-        {"private", PROPAGATION},
-        {"rprivate", PROPAGATION},
-        {"shared", PROPAGATION},
-        {"rshared", PROPAGATION},
-        {"slave", PROPAGATION},
-        {"rslave", PROPAGATION},
     };
 
+    const char *propagation = kist_propagation_name(word);
+
+    if (propagation && (*seen & PROPAGATION) == 0) {
+        *seen |= PROPAGATION;
+        v->propagation = propagation;
+        return true;
+    }
     for (size_t i = 0; i < KIST_COUNT(words); i++) {
         if (strcmp(word, words[i].word) != 0) {
             continue;
@@ -115,9 +134,6 @@ static bool take_option(struct kist_volume *v, const char *word, unsigned *seen)
         *seen |= words[i].kind;
         v->read_only = v->read_only || strcmp(word, "ro") == 0;
         v->nocopy = v->nocopy || words[i].kind == COPY;
-        if (words[i].kind == PROPAGATION) {
-            v->propagation = words[i].word;
-        }
         return true;
     }
     return false;

@@ -6,9 +6,10 @@ import subprocess
 import kit
 from kit import check, contains, equal, test
 
-ESSENTIAL = {"squashfs", "loop", "overlayfs", "overlayfs-here", "xattrs", "namespace-mnt", "namespace-pid", "namespace-uts",
+UNPACKED = {"squashfs", "loop", "overlayfs", "overlayfs-here", "xattrs"}
+ESSENTIAL = {"namespace-mnt", "namespace-pid", "namespace-uts",
              "namespace-ipc", "proc", "tmpfs", "devpts", "mqueue"}
-OTHERS = {"squashfs-zstd", "squashfs-gzip", "namespace-net", "namespace-cgroup", "cgroup-memory", "cgroup-cpu", "cgroup-pids",
+OTHERS = UNPACKED | {"squashfs-zstd", "squashfs-gzip", "namespace-net", "namespace-cgroup", "cgroup-memory", "cgroup-cpu", "cgroup-pids",
           "cgroup-freezer", "cgroup-devices", "seccomp", "bridge", "veth", "nf_tables", "container-limit"}
 
 
@@ -24,6 +25,7 @@ def all_is_tried(t):
     equal({name for name, row in rows.items() if row["essential"]}, ESSENTIAL, "what nothing runs without")
     # the other tests run containers here
     equal({name: rows[name]["state"] for name in ESSENTIAL}, dict.fromkeys(ESSENTIAL, "found"), "what nothing runs without")
+    equal({name: rows[name]["state"] for name in UNPACKED}, dict.fromkeys(UNPACKED, "found"), "what layers are mounted with")
     equal(rows["squashfs-zstd"]["state"], "found", "the compression of layers")
     for name, row in rows.items():
         check(row["lost"] and row["option"], f"{name} says not what is lost without it, or what to do")
@@ -44,10 +46,19 @@ def within(t, script):
 @test
 def something_is_missing(t):
     program = within(t, "mount -t tmpfs none /dev")
-    r = t.fails(18, ["this machine lacks 'loop'", "nothing runs", "(CONFIG_BLK_DEV_LOOP)"], "system", "doctor", program=program)
-    contains(r.out, ["missing  loop ", "unknown  squashfs-zstd ", "found    overlayfs\n"], "the text")
+    r = t.kist("system", "doctor", program=program)
+    contains(r.out, ["missing  loop ", "layers are unpacked for each container", "--rootfs copy", "(CONFIG_BLK_DEV_LOOP)", "unknown  squashfs-zstd ", "found    overlayfs\n"], "the text")
     before = {name for name, row in examined(t).items() if row["state"] == "missing"}
     equal({line.split()[1] for line in r.out.splitlines() if line.startswith("missing")}, before | {"loop"}, "things missing")
+
+
+@test
+def something_essential_is_missing(t):
+    with open("/proc/filesystems") as f:
+        fake = t.write("filesystems", "".join(line for line in f if "mqueue" not in line))
+    r = t.fails(18, ["this machine lacks 'mqueue'", "nothing runs", "(CONFIG_POSIX_MQUEUE)"], "system", "doctor",
+                program=within(t, f"mount --bind {fake} /proc/filesystems"))
+    contains(r.out, ["missing  mqueue ", "found    tmpfs"], "the text")
 
 
 @test
@@ -57,9 +68,8 @@ def the_filesystem_is_unfit(t):
     options = f"lowerdir={t.path('lower')},upperdir={t.path('upper')},workdir={t.path('work')}"
     program = within(t, f"mount -t tmpfs none {t.path('upper')}; mkdir {t.path('upper')}/u {t.path('upper')}/w; mount -t overlay "
                         f"-o {options.replace('/work', '/upper/w').replace('/upper,', '/upper/u,')} none {t.path('root')}")
-    r = t.fails(18, ["this machine lacks 'overlayfs-here'", "another filesystem for --root"], "--root", t.path("root"), "system", "doctor",
-                program=program)
-    contains(r.out, "found    overlayfs\n", "the text")
+    r = t.kist("--root", t.path("root"), "system", "doctor", program=program)
+    contains(r.out, ["found    overlayfs\n", "missing  overlayfs-here ", "another filesystem for --root"], "the text")
 
 
 @test

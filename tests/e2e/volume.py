@@ -150,4 +150,51 @@ def killed_while_filling(t):
         wait_until(lambda: t.kist("ps", "-a") and t.kist("volume", "rm", "bin", code=(0, 17)).code == 0, "the volume to be free")
 
 
+@test
+def mounts_by_fields(t):
+    """--mount: binds, volumes and tmpfs."""
+    os.mkdir(t.path("host"))
+    t.write("host/file", "host\n")
+    bind = f"type=bind,source={t.path('host')},target=/in"
+    equal(box(t, "cat /in/file; echo x > /in/made", "--mount", bind).out, "host\n", "the bind")
+    equal(open(t.path("host/made")).read(), "x\n", "what was written to it")
+    box(t, "echo y > /in/made", "--mount", bind + ",readonly", code=1, err="Read-only file system")
+    equal(box(t, "cat /etc/one", "--mount", f"type=bind,src={t.path('host/file')},dst=/etc/one,ro").out, "host\n", "a file")
+    t.fails(125, f"--mount: bind source path does not exist: {t.path('none')}", "run", "--rm", "-q", "--mount",
+            f"type=bind,source={t.path('none')},target=/in", SHARED["busybox"])
+    check(not os.path.exists(t.path("none")), "the missing source was made")
+    box(t, "ls /bin/busybox-suid", "--mount", "source=bin,target=/bin")
+    equal(box(t, "ls /srv/d | wc -l", "--mount", "type=volume,source=none,target=/srv/d,volume-nocopy").out, "0\n", "a volume not filled")
+    box(t, "rm /bin/busybox-suid", "--mount", "source=bin,target=/bin,readonly", code=1, err="Read-only file system")
+    r = box(t, "stat -c %a /mem; df -k /mem | tail -n 1; mount | grep ' /mem '", "--mount", "type=tmpfs,target=/mem,tmpfs-size=4m,tmpfs-mode=0750")
+    equal((r.out.split()[0], r.out.split()[2]), ("750", "4096"), "the tmpfs's mode and size")
+    contains(r.out, ["noexec", "nosuid", "nodev"], "its options")
+    t.fails(125, "duplicate mount point: /in", "run", "--rm", "-q", "-v", "some:/in", "--mount", bind, SHARED["busybox"])
+    t.fails(125, "--mount: target is required", "run", "--rm", "-q", "--mount", "type=tmpfs", SHARED["busybox"])
+
+
+@test
+def mounts_are_passed_on(t):
+    """What is mounted on the host below a bind's source, later, by its propagation; and the other way round."""
+    source = t.mount("-t", "tmpfs", "none", t.path("source"))
+    kit.command("mount", "--make-shared", source)
+    for name in ("sub", "back"):
+        os.mkdir(os.path.join(source, name))
+    for option in ("-v", "--mount"):
+        for propagation, seen in (("rprivate", False), ("private", False), ("rslave", True), ("slave", True), ("rshared", True), ("shared", True)):
+            how = (f"{source}:/in:{propagation}" if option == "-v" else f"type=bind,source={source},target=/in,bind-propagation={propagation}")
+            t.kist("run", "-q", "-d", "--name", "box", "--privileged", option, how, SHARED["busybox"], "sh", "-c",
+                   "mount -t tmpfs none /in/back; touch /in/back/mark; echo ready; exec sleep 1000")
+            wait_until(lambda: "ready" in t.kist("logs", "box").out, "the container's word")
+            equal(os.path.exists(os.path.join(source, "back/mark")), "shared" in propagation, f"{how}: a mount of the container on the host")
+            kit.command("mount", "-t", "tmpfs", "none", os.path.join(source, "sub"))
+            with open(os.path.join(source, "sub/mark"), "w"):
+                pass
+            equal(t.kist("exec", "box", "ls", "/in/sub").out, "mark\n" if seen else "", f"{how}: a mount of the host in the container")
+            kit.command("umount", os.path.join(source, "sub"))
+            if "shared" in propagation:
+                kit.command("umount", os.path.join(source, "back"))
+            t.kist("rm", "-f", "box")
+
+
 kit.main(prepare)

@@ -59,9 +59,12 @@ struct port_mount {
 };
 
 struct port_root {
+    bool plain; /* the root is rw's "root", as it is: no layers */
     const struct port_layer *layers; /* the base first; at least one */
     size_t layer_count;
     const char *rw; /* directory of the host with "upper" and "work"; one filesystem */
+    const char *memory; /* options of a tmpfs of the sandbox's own that takes rw's place; NULL: none */
+    const struct port_layer *image; /* an ext4 image, open for writing, that does; NULL: none */
     bool fresh;     /* upper is empty: implied directories are to be made in it */
     bool transient; /* what is written need not survive a power cut */
     bool read_only;

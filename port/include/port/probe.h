@@ -24,6 +24,9 @@ struct port_probe {
  */
 int port_probe_all(const char *dir, struct port_probe *probes, size_t *count, struct kist_error *err) KIST_CHECKED;
 
+/* Whether layers can be mounted and joined for a store in dir; if not, *lacking is what there is none of. Cheap where there is all. */
+bool port_probe_layers(const char *dir, struct port_probe *lacking);
+
 /* Whether the kernel mounts squashfs that is compressed by zstd, else by gzip: only that is tried. */
 enum port_found port_probe_squashfs(bool zstd);
 

@@ -119,6 +119,9 @@ struct port_sandbox;
 int port_sandbox_start(struct port_sandbox **out, const struct port_sandbox_spec *spec,
                        struct port_signals *signals, struct kist_error *err) KIST_CHECKED;
 
+/* What asks to stop before the command runs came among signals; the others are forgotten. */
+bool port_sandbox_stop_asked(struct port_signals *signals);
+
 /* Another command in a sandbox that runs. */
 struct port_enter {
     struct port_process target; /* the sandbox's process */
@@ -136,6 +139,9 @@ int port_sandbox_read(const struct port_process *p, const char *path, struct kis
 
 /* The process, in the caller's eyes. */
 int port_sandbox_pid(const struct port_sandbox *s);
+
+/* Of one whose root has a writable directory of its own: a descriptor of that, which lasts as long as s; else -1. */
+int port_sandbox_writable(const struct port_sandbox *s);
 
 /* What to poll for, with whatever else the caller waits for; descriptors of -1 where there is nothing. */
 #define PORT_SANDBOX_POLL 3
