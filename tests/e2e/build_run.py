@@ -2,6 +2,7 @@
 """RUN: what its mounts show and keep, what it may do, how it fails, what it leaves."""
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 
@@ -176,6 +177,51 @@ def another_machine(t):
     t.write("context/Dockerfile", files["Dockerfile"])
     t.fails(18, ["Dockerfile:3:1: cannot run programs for linux/riscv64 on linux/", "install qemu-user-static"], "build", "--platform",
             "linux/riscv64", t.path("context"))
+    clean(t)
+
+
+ARM_PROGRAM = r"""
+#include <stdio.h>
+#include <sys/utsname.h>
+int main(void)
+{
+    struct utsname here;
+    FILE *f = fopen("/said", "a");
+    return uname(&here) < 0 || !f || fprintf(f, "on %s\n", here.machine) < 0 || fclose(f) != 0;
+}
+"""
+ARM_MAGIC = r":%s:M::\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x28\x00" \
+            r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:%s:F"
+
+
+@test
+def emulated(t):
+    """An ARM image is built here, by an emulator that binfmt_misc knows."""
+    kit.need_programs("qemu-arm-static", "arm-linux-gnueabihf-gcc")
+    os.makedirs(t.path("context"))
+    kit.command("arm-linux-gnueabihf-gcc", "-static", "-o", t.path("context/program"), t.write("program.c", ARM_PROGRAM))
+    t.write("context/Dockerfile", 'FROM scratch\nCOPY program /bin/program\nRUN ["/bin/program"]\nRUN ["/bin/program"]\n'
+                                  'FROM scratch\nCOPY --from=0 /said /etc/said\nCOPY program /bin/program\n')
+    try:
+        handlers = t.mount("-t", "binfmt_misc", "none", t.path("binfmt"))
+    except kit.Failure:
+        kit.skip("this kernel has no binfmt_misc")
+    name = f"kist-test-{os.getpid()}"
+    with open(os.path.join(handlers, "register"), "w") as f:
+        f.write(ARM_MAGIC % (name, shutil.which("qemu-arm-static")))
+    try:
+        t.kist("build", "-t", "arm", "--platform", "linux/arm/v7", t.path("context"))
+        image = t.kist("image", "inspect", "arm").json()[0]
+        equal([image[key] for key in ("Os", "Architecture", "Variant")], ["linux", "arm", "v7"], "what the image is for")
+        t.kist("run", "--name", "box", "--platform", "linux/arm/v7", "arm", "/bin/program")
+        t.kist("export", "-o", t.path("box.tar"), "box")
+        with tarfile.open(t.path("box.tar")) as tar:
+            equal(tar.extractfile("etc/said").read(), b"on armv7l\non armv7l\n", "what the steps said")
+            equal(tar.extractfile("said").read(), b"on armv7l\n", "what a run says")
+        t.kist("rm", "box")
+    finally:
+        with open(os.path.join(handlers, name), "w") as f:
+            f.write("-1")
     clean(t)
 
 
