@@ -258,20 +258,34 @@ static int generate(struct step *s, const char *id, cJSON **config, struct kist_
 
 /* ---- running ---- */
 
+/* Nothing held it back while it ran. */
+static int check_space(struct kist_store *store, struct kist_error *err)
+{
+    char over[KIST_STR_SIZE_MAX], quota[KIST_STR_SIZE_MAX];
+    struct kist_store_space space;
+    int rc = kist_store_space(store, &space, err);
+
+    if (rc < 0 || space.over == 0) {
+        return rc;
+    }
+    (void)kist_str_size(over, space.over);
+    return space.by_quota ? kist_error_set(err, KIST_E_NO_SPACE,
+                                           "what the command wrote is %s too much under quota %s (try 'kist builder prune', 'kist image prune')",
+                                           over, kist_str_size(quota, space.quota))
+                          : kist_error_set(err, KIST_E_NO_SPACE, "what the command wrote leaves the disk %s too little", over);
+}
+
 static int ended(void *arg, struct port_dir *dir, int exit_status, struct kist_error *err)
 {
     struct step *s = arg;
     const struct kist_changes changes = {.dir = dir, .layers = &s->layers, .config = s->config, .epoch = s->run->epoch};
-    struct kist_store_space space;
     int rc;
 
     s->ran->exit_status = exit_status;
     if (exit_status != 0) {
         return 0;
     }
-    rc = kist_store_space(s->run->engine->store, &space, err);
-    /* nothing held it back while it ran */
-    rc = rc == 0 && space.over > 0 ? kist_store_space_fits(&space, 1, err) : rc;
+    rc = check_space(s->run->engine->store, err);
     return rc < 0 ? rc : kist_changes_tar(&changes, s->tar, &s->ran->changed, err);
 }
 
@@ -312,6 +326,22 @@ static int explain(const struct kist_build_run *run, int rc, struct kist_error *
                           kist_platform_text(there, &run->config->platform), kist_platform_text(here, run->machine));
 }
 
+/* Where there was no room, what nobody needs must not be what fills the store from now on. */
+static void release_caches(struct step *s, bool full)
+{
+    bool held = false;
+    uint64_t freed = 0;
+
+    for (size_t i = 0; s->caches && i < s->run->mount_count; i++) {
+        held = held || s->caches[i].lock;
+        kist_cache_mount_release(&s->caches[i]);
+    }
+    free(s->caches);
+    if (full && held) {
+        (void)!kist_cache_mount_prune(s->run->engine->store, INT64_MAX, &freed, NULL);
+    }
+}
+
 int kist_build_run(const struct kist_build_run *run, struct kist_build_ran *ran, struct kist_sink *tar, struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *config = NULL;
@@ -328,10 +358,7 @@ int kist_build_run(const struct kist_build_run *run, struct kist_build_ran *ran,
     s.config = config;
     rc = rc < 0 ? rc : start(&s, id, err);
     finish_tail(ran);
-    for (size_t i = 0; s.caches && i < run->mount_count; i++) {
-        kist_cache_mount_release(&s.caches[i]);
-    }
-    free(s.caches);
+    release_caches(&s, rc == KIST_E_NO_SPACE);
     kist_layers_close(&s.layers);
     return explain(run, rc, err);
 }

@@ -57,7 +57,7 @@ struct kist_build_ran {
  * left of it but what it wrote to its caches. To be called while the process has one thread.
  * KIST_E_INTERRUPTED: a signal asked us to stop; KIST_E_NO_COMMAND, KIST_E_NO_EXEC: the command cannot be run; KIST_E_UNSUPPORTED:
  * nothing here runs programs of that platform, or the kernel lacks something; KIST_E_NOT_FOUND: a secret that is required, a bind's
- * source; KIST_E_NO_SPACE: what it wrote is more than the store may have.
+ * source; KIST_E_NO_SPACE: what it wrote is more than the store may have; then the caches that nobody uses are gone, if it had one.
  */
 int kist_build_run(const struct kist_build_run *run, struct kist_build_ran *ran, struct kist_sink *tar, struct kist_error *err)
     KIST_CHECKED;

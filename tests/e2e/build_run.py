@@ -119,6 +119,19 @@ def caches(t):
 
 
 @test
+def caches_over_the_quota(t):
+    t.kist("pull", "-q", SHARED["busybox"])
+    quota = {"KIST_STORE_QUOTA": str(t.bytes_kept() + (4 << 20))}
+    small = folder(t, "RUN --mount=type=cache,target=/c echo 1 > /c/n", name="small")
+    t.kist("build", small, env=quota)
+    large = folder(t, "RUN --mount=type=cache,target=/c head -c 20000000 /dev/urandom > /c/big")
+    t.fails(16, ["Dockerfile:2:1: what the command wrote is ", " too much under quota "], "build", large, env=quota)
+    clean(t)
+    check(t.bytes_kept() < 5 << 20, f"{t.bytes_kept()} bytes are kept")
+    t.kist("build", "--no-cache", small, env=quota)
+
+
+@test
 def secrets(t):
     key = t.write("key", "the secret\n")
     steps = """RUN --mount=type=secret,id=key stat -c '%a %u:%g' /run/secrets/key > /said; cat /run/secrets/key >> /said; mount | grep -c 'tmpfs on /run/secrets/key' >> /said
