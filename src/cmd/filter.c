@@ -1,10 +1,10 @@
 #include "cmd/filter.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "build/pattern.h"
 #include "port/clock.h"
 
 /* The value of text where its key is key, or NULL. */
@@ -119,6 +119,13 @@ bool kist_filters_labels(const struct kist_filters *f, const struct kist_strv *l
     return true;
 }
 
+static bool is_like(const char *text, const char *pattern)
+{
+    KIST_AUTO(pattern) struct kist_pattern p = {.text = NULL};
+
+    return kist_pattern_compile(&p, KIST_PATTERN_PATH, pattern, NULL) == 0 && kist_pattern_match(&p, text);
+}
+
 bool kist_filters_text(const struct kist_filters *f, const char *key, const char *text, bool glob)
 {
     bool any = false;
@@ -126,7 +133,7 @@ bool kist_filters_text(const struct kist_filters *f, const char *key, const char
     for (size_t i = 0; i < f->texts->n; i++) {
         const char *value = value_of(f->texts->v[i], key);
 
-        if (value && (glob ? fnmatch(value, text, FNM_PATHNAME) == 0 : strstr(text, value) != NULL)) {
+        if (value && (glob ? is_like(text, value) : strstr(text, value) != NULL)) {
             return true;
         }
         any = any || value;
