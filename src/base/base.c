@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+unsigned char kist_zeros[16384];
+
 void kist_free_auto(void *pointer_to_pointer)
 {
     void *p;

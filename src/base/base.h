@@ -24,6 +24,9 @@
  */
 #define KIST_AUTO(name) __attribute__((cleanup(kist_##name##_auto)))
 
+/* Zeros, for whoever needs some; never written, and not const because they would then take that much of the binary. */
+extern unsigned char kist_zeros[16384];
+
 void kist_free_auto(void *pointer_to_pointer);
 void kist_fd_auto(int *fd);
 

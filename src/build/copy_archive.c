@@ -159,13 +159,12 @@ static int unpack_entry(void *arg, const struct kist_tar_entry *e, struct kist_e
 /* A hole of a sparse file. */
 static int put_zeros(struct unpacking *u, uint64_t to, struct kist_error *err)
 {
-    static const char zeros[4096];
     int rc = 0;
 
     while (rc == 0 && u->at < to) {
-        size_t n = (size_t)KIST_MIN(to - u->at, sizeof(zeros));
+        size_t n = (size_t)KIST_MIN(to - u->at, sizeof(kist_zeros));
 
-        rc = kist_tar_writer_data(&u->writing->tar, zeros, n, err);
+        rc = kist_tar_writer_data(&u->writing->tar, kist_zeros, n, err);
         u->at += n;
     }
     return rc;

@@ -399,11 +399,9 @@ static int tar_write(struct kist_sink *sink, const void *data, size_t len, struc
 /* Some writers end without end blocks, or after the first of them, or without the padding before. */
 static bool may_end(const struct kist_tar *t)
 {
-    static const unsigned char zeros[KIST_TAR_BLOCK_SIZE];
-
     switch (t->state) {
     case STATE_HEADER:
-        return t->block_len == 0 || (t->blank && memcmp(t->block, zeros, t->block_len) == 0);
+        return t->block_len == 0 || (t->blank && memcmp(t->block, kist_zeros, t->block_len) == 0);
     case STATE_PADDING:
     case STATE_TAIL:
         return true;

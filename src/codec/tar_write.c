@@ -8,8 +8,6 @@
 
 #define PAX_MAX ((size_t)2 << 20) /* a name, a target and the xattrs of a file */
 
-static const unsigned char zeros[2 * KIST_TAR_BLOCK_SIZE];
-
 static int data_write(struct kist_sink *sink, const void *data, size_t len, struct kist_error *err)
 {
     return kist_tar_writer_data(KIST_CONTAINER_OF(sink, struct kist_tar_writer, data), data, len, err);
@@ -148,7 +146,7 @@ static int write_padding(struct kist_tar_writer *w, uint64_t size, struct kist_e
 {
     size_t padding = (size_t)(-size % KIST_TAR_BLOCK_SIZE);
 
-    return padding > 0 ? kist_sink_write(w->sink, zeros, padding, err) : 0;
+    return padding > 0 ? kist_sink_write(w->sink, kist_zeros, padding, err) : 0;
 }
 
 static int write_pax(struct kist_tar_writer *w, const struct kist_buf *pax, struct kist_error *err)
@@ -210,7 +208,7 @@ int kist_tar_writer_data(struct kist_tar_writer *w, const void *data, size_t len
     rc = len > 0 ? kist_sink_write(w->sink, data, len, err) : 0;
     w->left -= len;
     if (rc == 0 && w->left == 0 && w->padding > 0) {
-        rc = kist_sink_write(w->sink, zeros, w->padding, err);
+        rc = kist_sink_write(w->sink, kist_zeros, w->padding, err);
         w->padding = 0;
     }
     return rc;
@@ -229,5 +227,5 @@ int kist_tar_writer_end(struct kist_tar_writer *w, struct kist_error *err)
 {
     int rc = all_there(w, err);
 
-    return rc == 0 ? kist_sink_write(w->sink, zeros, sizeof(zeros), err) : rc;
+    return rc == 0 ? kist_sink_write(w->sink, kist_zeros, 2 * (size_t)KIST_TAR_BLOCK_SIZE, err) : rc;
 }

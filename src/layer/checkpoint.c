@@ -270,7 +270,6 @@ static int skip_data(struct replay *r, struct kist_error *err)
 /* len bytes that are no file data, from data or, where that is NULL, zeros. */
 static int feed(struct replay *r, const unsigned char *data, uint64_t len, struct kist_error *err)
 {
-    static const unsigned char zeros[4096];
     int rc = skip_data(r, err);
 
     if (rc == 0 && len > r->tar_bytes - r->w->ingest.tar_bytes) {
@@ -281,9 +280,9 @@ static int feed(struct replay *r, const unsigned char *data, uint64_t len, struc
         return stale(err, "it has more padding than is worth the time");
     }
     while (rc == 0 && len > 0) {
-        size_t n = (size_t)(data ? len : KIST_MIN(len, (uint64_t)sizeof(zeros)));
+        size_t n = (size_t)(data ? len : KIST_MIN(len, (uint64_t)sizeof(kist_zeros)));
 
-        rc = kist_sink_write(kist_tar_sink(r->w->tar), data ? data : zeros, n, err);
+        rc = kist_sink_write(kist_tar_sink(r->w->tar), data ? data : kist_zeros, n, err);
         len -= n;
     }
     return rc;

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAD_MAX 4096
-
 int kist_out_init(struct kist_out *o, struct port_file *file, uint64_t max, struct kist_error *err)
 {
     *o = (struct kist_out){.file = file, .max = max};
@@ -70,10 +68,9 @@ int kist_out_write(struct kist_out *o, const void *data, size_t len, struct kist
 
 int kist_out_pad(struct kist_out *o, size_t align, struct kist_error *err)
 {
-    static const unsigned char zeros[PAD_MAX];
     size_t over = (size_t)(o->position & (align - 1));
 
-    return over > 0 ? kist_out_write(o, zeros, align - over, err) : 0;
+    return over > 0 ? kist_out_write(o, kist_zeros, align - over, err) : 0;
 }
 
 void kist_out_hash_start(struct kist_out *o)

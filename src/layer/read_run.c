@@ -2,13 +2,12 @@
 
 int kist_read_zeros(struct kist_sink *sink, uint64_t n, struct kist_error *err)
 {
-    static unsigned char zeros[16384]; /* never written; const, they would take that much of the binary */
     int result = 0;
 
     while (n > 0 && result >= 0) {
-        size_t len = (size_t)KIST_MIN(n, sizeof(zeros));
+        size_t len = (size_t)KIST_MIN(n, sizeof(kist_zeros));
 
-        result = kist_sink_write(sink, zeros, len, err);
+        result = kist_sink_write(sink, kist_zeros, len, err);
         n -= len;
     }
     return result;
