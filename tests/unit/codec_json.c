@@ -141,6 +141,31 @@ TEST(holds_the_cap_on_values)
     free(text);
 }
 
+/* Texts longer than the printer's first guesses, and such as do not fit. */
+TEST(writes_long_texts)
+{
+    enum { LENGTH = 100000 };
+    KIST_AUTO(free) char *text = malloc(LENGTH + 1);
+    struct kist_error err = {0};
+
+    REQUIRE(text != NULL);
+    for (size_t length = 1000; length <= LENGTH; length *= 10) {
+        KIST_AUTO(buf) struct kist_buf out = KIST_BUF_INIT(2 * LENGTH), small = KIST_BUF_INIT(length);
+        KIST_AUTO(json) cJSON *root = cJSON_CreateObject();
+
+        memset(text, 'x', length);
+        text[length] = '\0';
+        CHECK_OK(kist_json_put_string(root, "s", text, &err), err);
+        CHECK_OK(kist_buf_puts(&out, "before ", &err), err);
+        CHECK_OK(kist_json_print(root, false, &out, &err), err);
+        CHECK_INT(out.len, length + strlen("before {\"s\":\"\"}"));
+        CHECK_INT(strlen(out.data), out.len);
+        CHECK(strncmp(out.data, "before {\"s\":\"xx", 14) == 0 && strcmp(out.data + out.len - 3, "x\"}") == 0);
+        CHECK_INT(kist_json_print(root, false, &small, &err), KIST_E_FAIL);
+        CHECK_INT(small.len, 0);
+    }
+}
+
 TEST(writes_what_it_can_read)
 {
     KIST_AUTO(buf) struct kist_buf out = KIST_BUF_INIT(1000);

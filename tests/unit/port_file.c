@@ -227,6 +227,28 @@ TEST(lists)
     end(dir);
 }
 
+/* More than the kernel tells at once. */
+TEST(lists_and_removes_many)
+{
+    enum { MANY = 500 };
+    struct port_dir *dir = begin();
+    struct port_dir *full;
+    char name[64];
+    int n = 0;
+
+    CHECK_OK(port_dir_open_at(&full, dir, "full", true, &err), err);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(name, sizeof(name), "a-name-that-takes-its-room-%d", i);
+        put(full, name, "");
+    }
+    CHECK_OK(port_dir_list(full, count, &n, &err), err);
+    CHECK_INT(n, MANY);
+    port_dir_close(full);
+    CHECK_OK(port_dir_remove_tree(dir, "full", &err), err);
+    CHECK(access(path("full"), F_OK) < 0);
+    end(dir);
+}
+
 TEST(space)
 {
     struct port_dir *dir = begin();
