@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "kernel.h"
 #include "port/clock.h"
+#include "port/rootless.h"
 #include "sandbox_private.h"
 
 #define PARENT PORT_CGROUP_PARENT
@@ -193,7 +194,7 @@ static int add_group(void *arg, const struct port_hierarchy *h, struct kist_erro
     }
     if (m->dir < 0 || (!h->unified && m->tasks < 0)) {
         if (making->spec || errno != ENOENT) {
-            kist_log(KIST_LOG_WARN, "no control group under '%s': %s", h->point, strerror(errno));
+            kist_log(port_rootless() ? KIST_LOG_INFO : KIST_LOG_WARN, "no control group under '%s': %s", h->point, strerror(errno));
         }
         if (m->dir >= 0) {
             (void)close(m->dir);

@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "kernel.h"
+#include "port/rootless.h"
 #include "sandbox_private.h"
 
 /* 32-bit machines have two generations of these calls; the C library's wrappers would ask other threads
@@ -134,6 +135,23 @@ int port_command_wear(const struct port_command *command, struct kist_error *err
                : kist_error_sys(err, KIST_E_IO, errno, "cannot tie the container to its parent");
 }
 
+/* A namespace of root alone has no other groups, and the kernel refuses to change any. */
+static bool set_groups(const struct port_command *command)
+{
+    return syscall(NR_SETGROUPS, command->group_count, command->groups) == 0 ||
+           (errno == EPERM && port_rootless() && !port_rootless_has_users());
+}
+
+static int cannot_become(const struct port_command *command, int number, struct kist_error *err)
+{
+    return port_rootless() && !port_rootless_has_users()
+               ? kist_error_set(err, KIST_E_UNSUPPORTED,
+                                "cannot become user %u:%u: there is only root for containers of yours (others need newuidmap, and ranges in /etc/subuid "
+                                "and /etc/subgid)",
+                                (unsigned)command->uid, (unsigned)command->gid)
+               : kist_error_sys(err, KIST_E_IO, number, "cannot become user %u:%u", (unsigned)command->uid, (unsigned)command->gid);
+}
+
 /* Ends up with the user's numbers and all capabilities still there: the filter is yet to be installed. */
 static int become_user(const struct port_command *command, struct kist_error *err)
 {
@@ -142,12 +160,10 @@ static int become_user(const struct port_command *command, struct kist_error *er
     if (drop_bounding(command->caps.bounding) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot give up capabilities");
     }
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
-        syscall(NR_SETGROUPS, command->group_count, command->groups) < 0 ||
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || !set_groups(command) ||
         syscall(NR_SETRESGID, command->gid, command->gid, command->gid) < 0 ||
         syscall(NR_SETRESUID, command->uid, command->uid, command->uid) < 0) {
-        return kist_error_sys(err, KIST_E_IO, errno, "cannot become user %u:%u", (unsigned)command->uid,
-                              (unsigned)command->gid);
+        return cannot_become(command, errno, err);
     }
     if (set_capabilities(all, all, 0) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ||
         /* a change of user takes both back */

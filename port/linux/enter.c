@@ -46,15 +46,25 @@ pid_t port_enter_fork(const struct port_enter *enter, int target, pid_t (*make)(
     return port_join_fork(its, make, arg);
 }
 
+/* It is the one we are in: not to be entered, which only its owner may. */
+static bool is_ours(int pid, const char *name)
+{
+    char its[48], ours[48];
+    struct stat a, b;
+
+    return kist_str_format(its, sizeof(its), "/proc/%d/ns/%s", pid, name) && kist_str_format(ours, sizeof(ours), "/proc/self/ns/%s", name) &&
+           stat(its, &a) == 0 && stat(ours, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
 /* All at once by the pidfd (5.8), else one by one; a namespace this kernel has not is not entered. */
 static int enter_namespaces(const struct port_child *child, struct kist_error *err)
 {
     int fds[KIST_COUNT(namespaces)], flags = 0;
 
     for (size_t i = 0; i < KIST_COUNT(namespaces); i++) {
-        flags |= namespaces[i].flag;
+        flags |= is_ours(child->enter->target.pid, namespaces[i].name) ? 0 : namespaces[i].flag;
     }
-    if (child->target >= 0 && setns(child->target, flags) == 0) {
+    if (child->target >= 0 && port_process_alive(&child->enter->target) && setns(child->target, flags) == 0) {
         return 0;
     }
     for (size_t i = 0; i < KIST_COUNT(namespaces); i++) {
@@ -72,7 +82,7 @@ static int enter_namespaces(const struct port_child *child, struct kist_error *e
         return kist_error_set(err, KIST_E_CONFLICT, "it has ended");
     }
     for (size_t i = 0; i < KIST_COUNT(namespaces); i++) {
-        if (fds[i] >= 0 && setns(fds[i], namespaces[i].flag) < 0) {
+        if (fds[i] >= 0 && (flags & namespaces[i].flag) != 0 && setns(fds[i], namespaces[i].flag) < 0) {
             return kist_error_sys(err, KIST_E_IO, errno, "cannot enter its %s namespace", namespaces[i].name);
         }
     }

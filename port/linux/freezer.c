@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "kernel.h"
 #include "port/clock.h"
+#include "port/rootless.h"
 #include "sandbox_private.h"
 
 #define SETTLE_TRIES 2000 /* milliseconds */
@@ -113,8 +114,8 @@ int port_cgroup_freeze(const char *name, bool freeze, struct kist_error *err)
     int rc = port_hierarchies(note_group, &f, err);
     bool good;
 
-    if (rc < 0) {
-        return rc;
+    if (rc < 0 || port_rootless()) {
+        return rc < 0 ? rc : kist_error_set(err, KIST_E_UNSUPPORTED, "only root can pause containers: control groups are root's here");
     }
     good = f.unified[0] != '\0' && say(f.unified, "cgroup.freeze", freeze ? "1" : "0");
     if (good) {

@@ -1,9 +1,11 @@
 /* Namespaces of others, entered by descriptors that are held: whatever becomes of a process's number, what was opened stays what it is. */
 #include <errno.h>
 #include <sched.h>
+#include <sys/wait.h>
 
 #include "base/str.h"
 #include "kernel.h"
+#include "port/rootless.h"
 #include "sandbox_private.h"
 
 static const struct {
@@ -71,6 +73,34 @@ void port_join_close(const int *fds)
     }
 }
 
+/* Who cannot come back from a PID namespace sends another, whose child is made ours (CLONE_PARENT). */
+static pid_t fork_aside(int its, pid_t (*make)(void *arg), void *arg)
+{
+    int ends[2], number = EIO;
+    pid_t pid = -1, other = pipe2(ends, O_CLOEXEC) < 0 ? -1 : kernel_clone(0);
+
+    if (other == 0) {
+        pid = setns(its, CLONE_NEWPID) < 0 ? -1 : make(arg);
+        if (pid == 0) {
+            return 0;
+        }
+        number = pid < 0 ? -errno : (int)pid;
+        _exit(write(ends[1], &number, sizeof(number)) == (ssize_t)sizeof(number) ? 0 : 1);
+    }
+    if (other < 0) {
+        return -1;
+    }
+    (void)close(ends[1]);
+    if (read(ends[0], &number, sizeof(number)) == (ssize_t)sizeof(number) && number > 0) {
+        pid = number;
+    }
+    (void)close(ends[0]);
+    while (waitpid(other, NULL, 0) < 0 && errno == EINTR) {
+    }
+    errno = number < 0 ? -number : EIO;
+    return pid;
+}
+
 pid_t port_join_fork(int its, pid_t (*make)(void *arg), void *arg)
 {
     /* only children are moved by this, and later ones are to stay with us */
@@ -78,6 +108,9 @@ pid_t port_join_fork(int its, pid_t (*make)(void *arg), void *arg)
     int number;
     pid_t pid;
 
+    if (its >= 0 && port_rootless()) {
+        return fork_aside(its, make, arg);
+    }
     if (its >= 0 && (own < 0 || setns(its, CLONE_NEWPID) < 0)) {
         return -1;
     }

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "kernel.h"
+#include "port/rootless.h"
 #include "sandbox_private.h"
 
 static const struct {
@@ -229,8 +230,29 @@ static int translate(struct kist_buf *out, const char *data, const struct port_i
     return rc;
 }
 
-static int mount_fs(const struct port_mount *m, const struct port_ids *ids, int root, struct kist_error *err)
+/* Who is root in a user namespace only can mount what shows that one's namespaces; what is the host's is there already. */
+static int bind_instead(const struct port_mount *m, unsigned own, int target, int root, struct kist_error *err)
 {
+    static const struct {
+        const char *type, *place;
+        unsigned own;
+    } rows[] = {{"sysfs", "/sys", PORT_OWN_NETWORK}, {"proc", "/proc", PORT_OWN_PIDS}, {"mqueue", "/dev/mqueue", PORT_OWN_IPC}};
+    const char *place = NULL;
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        place = strcmp(m->type, rows[i].type) == 0 && (own & rows[i].own) == 0 ? rows[i].place : place;
+    }
+    KIST_AUTO(fd) int source = place ? open(place, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    const struct port_bind bind = {.source = source, .target = target, .path = m->target, .flags = m->flags | PORT_MOUNT_RECURSIVE};
+
+    return source < 0 ? mount_failed(m, EPERM, err) : port_mount_bind(root, &bind, err);
+}
+
+static int mount_fs(const struct port_mount *m, const struct port_sandbox_spec *spec, int root, struct kist_error *err)
+{
+    static const struct port_id_range root_alone = {0, 0, 1};
+    static const struct port_ids alone = {{&root_alone, 1}, {&root_alone, 1}};
+    const struct port_ids *ids = port_rootless() && !port_rootless_has_users() ? &alone : &spec->command.ids;
     KIST_AUTO(buf) struct kist_buf data = KIST_BUF_INIT(2 * 4096);
     KIST_AUTO(fd) int target = port_place_make(root, m->target, true, err);
     char path[PORT_FD_PATH_MAX];
@@ -239,10 +261,10 @@ static int mount_fs(const struct port_mount *m, const struct port_ids *ids, int 
     if (rc < 0) {
         return rc;
     }
-    if (mount(m->source, port_fd_path(path, target), m->type, port_mount_flags(m->flags), data.len > 0 ? data.data : m->data) < 0) {
-        return mount_failed(m, errno, err);
+    if (mount(m->source, port_fd_path(path, target), m->type, port_mount_flags(m->flags), data.len > 0 ? data.data : m->data) == 0) {
+        return 0;
     }
-    return 0;
+    return errno == EPERM ? bind_instead(m, spec->own, target, root, err) : mount_failed(m, errno, err);
 }
 
 static int bind_group(const struct port_mount *m, const char *path, const struct port_cgroup_member *group,
@@ -259,7 +281,7 @@ static int bind_group(const struct port_mount *m, const char *path, const struct
 }
 
 /* v1: a directory of the hierarchies, each showing the container's own group. */
-static int mount_hierarchies(const struct port_mount *m, const struct port_cgroup_set *groups, const struct port_ids *ids, int root,
+static int mount_hierarchies(const struct port_mount *m, const struct port_cgroup_set *groups, const struct port_sandbox_spec *spec, int root,
                              struct kist_error *err)
 {
     const struct port_mount top = {.flags = m->flags & ~(unsigned)PORT_MOUNT_RDONLY,
@@ -269,7 +291,7 @@ static int mount_hierarchies(const struct port_mount *m, const struct port_cgrou
                                    .target = m->target};
     struct port_mount self = {.kind = PORT_MOUNT_BIND, .flags = m->flags, .target = m->target};
     char path[PATH_MAX];
-    int rc = mount_fs(&top, ids, root, err);
+    int rc = mount_fs(&top, spec, root, err);
 
     for (size_t i = 0; rc == 0 && i < groups->n; i++) {
         if (!kist_path_join(path, sizeof(path), m->target, groups->v[i].label)) {
@@ -289,7 +311,7 @@ static int mount_hierarchies(const struct port_mount *m, const struct port_cgrou
     return rc;
 }
 
-static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set *groups, const struct port_ids *ids, int root,
+static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set *groups, const struct port_sandbox_spec *spec, int root,
                         struct kist_error *err)
 {
     if (groups->n == 0) {
@@ -298,7 +320,7 @@ static int mount_cgroup(const struct port_mount *m, const struct port_cgroup_set
     if (groups->n == 1 && groups->unified == 0) {
         return bind_group(m, m->target, &groups->v[0], root, err);
     }
-    return mount_hierarchies(m, groups, ids, root, err);
+    return mount_hierarchies(m, groups, spec, root, err);
 }
 
 int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgroup_set *groups, int root,
@@ -311,7 +333,7 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
 
         switch (m->kind) {
         case PORT_MOUNT_FS:
-            rc = mount_fs(m, &spec->command.ids, root, err);
+            rc = mount_fs(m, spec, root, err);
             break;
         case PORT_MOUNT_BIND:
             rc = bind(spec, m, root, trees[i], err);
@@ -320,7 +342,7 @@ int port_mount_all(const struct port_sandbox_spec *spec, const struct port_cgrou
             rc = mount_others(m, root, err);
             break;
         case PORT_MOUNT_CGROUP:
-            rc = mount_cgroup(m, groups, &spec->command.ids, root, err);
+            rc = mount_cgroup(m, groups, spec, root, err);
             break;
         }
     }

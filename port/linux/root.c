@@ -149,17 +149,19 @@ static int open_root(int *root, struct kist_error *err)
 static int build_plain(const struct port_child *child, int rw, int *root, struct kist_error *err)
 {
     KIST_AUTO(fd) int from = openat(rw, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    char path[PORT_FD_PATH_MAX];
     int rc = make_dir(AT_FDCWD, "root", 0755, err);
+    KIST_AUTO(fd) int to = rc < 0 ? -1 : open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const struct port_bind bind = {.source = from, .target = to, .path = "root", .flags = PORT_MOUNT_NODEV};
+    KIST_AUTO(fd) int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (rc < 0) {
         return rc;
     }
-    if (from < 0 || mount(port_fd_path(path, from), "root", NULL, MS_BIND, NULL) < 0 ||
-        mount(NULL, "root", NULL, MS_REMOUNT | MS_BIND | MS_NODEV, NULL) < 0) {
-        return kist_error_sys(err, KIST_E_IO, errno, "cannot bind the container's root");
+    if (from < 0 || to < 0 || here < 0) {
+        return kist_error_sys(err, KIST_E_IO, errno, "cannot open the container's root");
     }
-    rc = child ? port_command_wear(child->command, err) : 0;
+    rc = port_mount_bind(here, &bind, err);
+    rc = rc == 0 && child ? port_command_wear(child->command, err) : rc;
     return rc < 0 ? rc : open_root(root, err);
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/str.h"
 #include "kernel.h"
+#include "port/rootless.h"
 #include "sandbox_private.h"
 
 struct port_sandbox {
@@ -60,9 +61,9 @@ static int clone_failed(unsigned own, int number, struct kist_error *err)
     return kist_error_sys(err, KIST_E_FAIL, number, "cannot make the container's process");
 }
 
-static pid_t make_process(const struct port_sandbox *s, unsigned own, bool *joined)
+static pid_t make_process(const struct port_sandbox *s, unsigned own, uint64_t more, bool *joined)
 {
-    struct kernel_clone_args args = {.exit_signal = SIGCHLD};
+    struct kernel_clone_args args = {.flags = more, .exit_signal = SIGCHLD};
     pid_t pid = -1;
 
     for (size_t i = 0; i < KIST_COUNT(namespaces); i++) {
@@ -100,15 +101,6 @@ struct making {
     struct port_child *child;
 };
 
-static pid_t make(void *arg)
-{
-    const struct making *m = arg;
-
-    const unsigned own = m->child->spec ? m->child->spec->own : 0;
-
-    return make_process(m->sandbox, (own & PORT_OWN_USERS) != 0 ? own & ~PORT_USERS_OWN : own, &m->child->joined_unified);
-}
-
 /* The descriptor of the PID namespace to be joined, -1. */
 static int pids_to_join(const struct port_child *child)
 {
@@ -118,6 +110,16 @@ static int pids_to_join(const struct port_child *child)
         }
     }
     return -1;
+}
+
+static pid_t make(void *arg)
+{
+    const struct making *m = arg;
+
+    const unsigned own = m->child->spec ? m->child->spec->own : 0;
+
+    return make_process(m->sandbox, (own & PORT_OWN_USERS) != 0 ? own & ~PORT_USERS_OWN : own,
+                        (m->child->enter || pids_to_join(m->child) >= 0) && port_rootless() ? CLONE_PARENT : 0, &m->child->joined_unified);
 }
 
 static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_error *err)

@@ -101,6 +101,17 @@ void port_self_seal(char *const *argv)
     }
 }
 
+int port_self_again(char *const *argv, struct kist_error *err)
+{
+    KIST_AUTO(fd) int exe = sealed();
+
+    if (exe >= 0) {
+        run_again(exe, argv);
+        (void)execve("/proc/self/exe", argv, environ); /* before 3.19 */
+    }
+    return kist_error_sys(err, KIST_E_IO, errno, "cannot run kist again");
+}
+
 __attribute__((noreturn)) static void become(char *const *argv, int exe, int lock, int report)
 {
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);

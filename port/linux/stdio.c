@@ -58,7 +58,7 @@ static int give_pipe(struct port_stdio *io, int i, const struct port_command *co
     io->relay[i].to = i == 0 ? mine : io->streams.detached ? -1 : i;
     /* its owner, or /dev/stdout could not be opened by a command that is not root */
     return io->child[i] < 0 || mine < 0 || fcntl(mine, F_SETFL, O_NONBLOCK) < 0 ||
-                   fchown(io->child[i], uid, gid) < 0
+                   (fchown(io->child[i], uid, gid) < 0 && errno != EINVAL) /* who is not in our namespace is refused later, with the cause */
                ? -1
                : 0;
 }

@@ -2,11 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "cmd/alias.h"
 #include "cmd/cmd.h"
 #include "cmd/help.h"
+#include "cmd/rootless.h"
+#include "container/container.h"
 
 static volatile sig_atomic_t stopped;
 
@@ -187,6 +191,19 @@ static const char *from_environment(const char *name)
     return getenv(name);
 }
 
+/* The file that was named; else the system's, and below the user's own what is the same for all. */
+static int load_files(struct kist_settings *s, const char *named, struct kist_error *err)
+{
+    char own[KIST_MAX_PATH + 1];
+    int rc = named ? 0 : kist_settings_load(s, NULL, err);
+
+    rc = rc < 0 ? rc : kist_rootless_settings(s, own, sizeof(own), err);
+    if (rc == 0 && !named && (own[0] == '\0' || access(own, F_OK) < 0)) {
+        return 0;
+    }
+    return rc < 0 ? rc : kist_settings_load(s, named ? named : own, err);
+}
+
 /*
  * The line is read twice: first only for --config, so that file and environment are in place before the options
  * that stand above them.
@@ -207,7 +224,7 @@ static int read_settings(struct reading *r, int argc, char **argv, struct kist_e
     release_reading(&first);
     kist_settings_init(r->settings);
     if (rc == 0 && !scratch.help && !scratch.version) {
-        rc = kist_settings_load(r->settings, scratch.config, err);
+        rc = load_files(r->settings, scratch.config, err);
     }
     if (rc == 0) {
         rc = kist_settings_environment(r->settings, from_environment, err);
@@ -286,9 +303,13 @@ static int run_command(struct kist_app *app, struct reading *r, struct kist_erro
         kist_help_command(stdout, r->called.command, r->called.name);
         return 0;
     }
+    kist_container_run_in(app->settings.run_dir);
     rc = start_log(app->settings.log_level, err);
     if (rc == 0) {
         rc = check_operands(r, err);
+    }
+    if (rc == 0 && (r->called.command->flags & KIST_CMD_CONTAINERS) != 0) {
+        rc = kist_rootless_enter(app, err);
     }
     if (rc == 0) {
         rc = expand_aliases(app, r, err);

@@ -20,6 +20,7 @@ struct kist_app {
 enum {
     KIST_CMD_OPTIONS_FIRST = 1, /* options end at the first operand: the rest is the container's */
     KIST_CMD_INTERNAL = 4,      /* not for people: help does not list it */
+    KIST_CMD_CONTAINERS = 8,    /* who is not root needs a user namespace for it */
     KIST_CMD_RUNS = 2,          /* kist's own failures exit with 125, as Docker's run does */
 };
 

@@ -103,5 +103,6 @@ const struct kist_command kist_cmd_cp = {
     .options_size = sizeof(struct options),
     .min_operands = 2,
     .max_operands = 2,
+    .flags = KIST_CMD_CONTAINERS,
     .run = run,
 };

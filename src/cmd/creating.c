@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "cmd/joining.h"
 #include "cmd/pulling.h"
+#include "cmd/rootless.h"
 #include "container/layers.h"
 #include "container/rootfs.h"
 #include "layer/view.h"
@@ -120,6 +121,12 @@ static int rootfs_of(const struct kist_app *app, struct kist_run_options *spec, 
     enum kist_rootfs kind;
 
     spec->rootfs = spec->rootfs ? spec->rootfs : app->settings.rootfs_default;
+    if (kist_rootless()) {
+        if (strcmp(spec->rootfs, "auto") != 0 && strcmp(spec->rootfs, "copy") != 0) {
+            return kist_error_set(err, KIST_E_UNSUPPORTED, "only root can mount layers: without, --rootfs is copy, not '%s'", spec->rootfs);
+        }
+        spec->rootfs = "copy";
+    }
     if (strcmp(spec->rootfs, "auto") != 0) {
         return kist_rootfs_parse(spec->rootfs, &kind)
                    ? 0
@@ -170,6 +177,7 @@ static int complete_options(struct kist_app *app, const struct kist_creating_opt
     spec->userns_map = app->settings.userns_map;
     rc = kist_joining(joining, app, o->network, spec, err);
     rc = rc == 0 ? network_of(app, o->network, spec, err) : KIST_MIN(rc, 0);
+    rc = rc < 0 ? rc : kist_rootless_check(spec, err);
     rc = rc < 0 ? rc : rootfs_of(app, spec, err);
     rc = rc < 0 ? rc : log_of(app, o, spec, err);
     for (; rc == 0 && *words; words++) {
@@ -193,7 +201,8 @@ static int generate(const struct chosen *c, const struct kist_run_options *spec,
     context.kernel = system.kernel;
     context.capabilities = port_capability_bounding();
     context.seccomp = port_seccomp_available();
-    return kist_spec_generate(config, &c->config, spec, &context, err);
+    rc = kist_spec_generate(config, &c->config, spec, &context, err);
+    return rc < 0 ? rc : kist_rootless_adapt(*config, err);
 }
 
 /* *had: there was an image. */

@@ -75,7 +75,7 @@ const struct kist_command kist_cmd_exec = {
     .options_size = sizeof(struct exec_options),
     .min_operands = 2,
     .max_operands = -1,
-    .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_RUNS,
+    .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_RUNS | KIST_CMD_CONTAINERS,
     .run = exec,
 };
 
@@ -119,5 +119,6 @@ const struct kist_command kist_cmd_attach = {
     .options_size = sizeof(struct attach_options),
     .min_operands = 1,
     .max_operands = 1,
+    .flags = KIST_CMD_CONTAINERS,
     .run = attach,
 };

@@ -172,5 +172,6 @@ const struct kist_command kist_cmd_info = {
     .summary = "Print facts of this machine and of the store",
     .options = options,
     .options_size = sizeof(struct options),
+    .flags = KIST_CMD_CONTAINERS,
     .run = run,
 };

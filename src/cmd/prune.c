@@ -145,6 +145,7 @@ const struct kist_command kist_cmd_container_prune = {
     .summary = "Remove the containers that do not run",
     .options = options + SYSTEM_ONLY,
     .options_size = sizeof(struct options),
+    .flags = KIST_CMD_CONTAINERS,
     .run = run_containers,
 };
 
@@ -154,5 +155,6 @@ const struct kist_command kist_cmd_system_prune = {
     .summary = "Remove all that nothing uses",
     .options = options,
     .options_size = sizeof(struct options),
+    .flags = KIST_CMD_CONTAINERS,
     .run = run_system,
 };

@@ -218,5 +218,6 @@ const struct kist_command kist_cmd_ps = {
     .summary = "List containers",
     .options = options,
     .options_size = sizeof(struct options),
+    .flags = KIST_CMD_CONTAINERS,
     .run = run,
 };

@@ -66,5 +66,6 @@ const struct kist_command kist_cmd_rm = {
     .options_size = sizeof(struct options),
     .min_operands = 1,
     .max_operands = -1,
+    .flags = KIST_CMD_CONTAINERS,
     .run = run,
 };

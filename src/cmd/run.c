@@ -143,7 +143,7 @@ const struct kist_command kist_cmd_run = {
     .options_size = sizeof(struct kist_creating_options),
     .min_operands = 1,
     .max_operands = -1,
-    .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_RUNS,
+    .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_RUNS | KIST_CMD_CONTAINERS,
     .run = run,
 };
 
@@ -155,6 +155,6 @@ const struct kist_command kist_cmd_create = {
     .options_size = sizeof(struct kist_creating_options),
     .min_operands = 1,
     .max_operands = -1,
-    .flags = KIST_CMD_OPTIONS_FIRST,
+    .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_CONTAINERS,
     .run = create,
 };

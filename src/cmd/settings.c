@@ -20,6 +20,7 @@
 const struct kist_setting kist_settings_table[] = {
     ROW(NULL, "config", 0, TEXT, config, "FILE", "Configuration file (default " DEFAULT_FILE ")"),
     ROW("root", "root", 0, TEXT, root, "DIR", "Where images and containers are kept"),
+    ROW("run.dir", "run-dir", 0, TEXT, run_dir, "DIR", "Where it is kept what runs, on tmpfs"),
     ROW("log-level", "log-level", 0, TEXT, log_level, "LEVEL", "error, warn, info or debug, on standard error"),
     ROW("platform", "default-platform", 0, TEXT, platform, "OS/ARCH", "Platform of images (default: this machine's)"),
     ROW("jobs", "jobs", 0, NUMBER, jobs, "N", "Layers that are pulled side by side"),
@@ -81,6 +82,7 @@ void kist_settings_init(struct kist_settings *s)
     *s = (struct kist_settings){
         .log_level = "warn",
         .root = "/var/lib/kist",
+        .run_dir = "/run/kist",
         .store_extra = "",
         .jobs = 2,
         .mem = 64U << 20,
@@ -351,6 +353,9 @@ int kist_settings_check(const struct kist_settings *s, struct kist_error *err)
 
     if (s->root[0] != '/') {
         return kist_error_set(err, KIST_E_USAGE, "root '%s' is not an absolute path", s->root);
+    }
+    if (s->run_dir[0] != '/') {
+        return kist_error_set(err, KIST_E_USAGE, "run.dir '%s' is not an absolute path", s->run_dir);
     }
     if (s->log_dir[0] != '/') {
         return kist_error_set(err, KIST_E_USAGE, "log.dir '%s' is not an absolute path", s->log_dir);

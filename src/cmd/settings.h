@@ -36,6 +36,7 @@ struct kist_settings {
     const char *userns_default; /* host, private */
     struct kist_strv userns_map;
     const char *rootfs_default;
+    const char *run_dir;       /* where what runs is known */
     const char *log_dir;       /* where what containers write is kept */
     uint64_t log_size;         /* bytes of one container's */
     bool log_keep;             /* in the store, when it fails */

@@ -103,7 +103,7 @@ const struct kist_command kist_cmd_start = {
     .options = options,
     .options_size = sizeof(struct options),
     .max_operands = -1,
-    .flags = KIST_CMD_RUNS,
+    .flags = KIST_CMD_RUNS | KIST_CMD_CONTAINERS,
     .run = run,
 };
 
@@ -123,6 +123,6 @@ const struct kist_command kist_cmd_supervise = {
     .summary = "What 'run --detach' and 'start' leave behind to stay with a container",
     .min_operands = 1,
     .max_operands = 1,
-    .flags = KIST_CMD_INTERNAL,
+    .flags = KIST_CMD_INTERNAL | KIST_CMD_CONTAINERS,
     .run = supervise,
 };

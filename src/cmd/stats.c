@@ -239,5 +239,6 @@ const struct kist_command kist_cmd_stats = {
     .options = options,
     .options_size = sizeof(struct options),
     .max_operands = -1,
+    .flags = KIST_CMD_CONTAINERS,
     .run = run,
 };

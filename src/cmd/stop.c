@@ -165,7 +165,8 @@ static const struct kist_option kill_options[] = {
 #define MANY(member, word, text, function, rows, least)                                                               \
     const struct kist_command kist_cmd_##member = {                                                                   \
         .name = (word), .operands = "CONTAINER [CONTAINER...]", .summary = (text), .options = (rows),                 \
-        .options_size = sizeof(struct options), .min_operands = (least), .max_operands = -1, .run = (function)}
+        .options_size = sizeof(struct options), .min_operands = (least), .max_operands = -1,                            \
+        .flags = KIST_CMD_CONTAINERS, .run = (function)}
 
 MANY(stop, "stop", "Stop containers: a signal, and if that does not do SIGKILL", stop, stop_options, 0);
 MANY(restart, "restart", "Stop containers, and start them again", restart, stop_options + 1, 1);
@@ -180,5 +181,6 @@ const struct kist_command kist_cmd_rename = {
     .summary = "Give a container another name",
     .min_operands = 2,
     .max_operands = 2,
+    .flags = KIST_CMD_CONTAINERS,
     .run = rename_it,
 };

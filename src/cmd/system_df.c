@@ -345,5 +345,6 @@ const struct kist_command kist_cmd_system_df = {
     .summary = "Print what images, containers and volumes take",
     .options = options,
     .options_size = sizeof(struct options),
+    .flags = KIST_CMD_CONTAINERS,
     .run = run,
 };

@@ -108,6 +108,6 @@ const struct kist_command kist_cmd_top = {
     .summary = "List the processes of a container",
     .min_operands = 1,
     .max_operands = -1,
-    .flags = KIST_CMD_OPTIONS_FIRST,
+    .flags = KIST_CMD_OPTIONS_FIRST | KIST_CMD_CONTAINERS,
     .run = run,
 };

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cmd/containers.h"
+#include "cmd/rootless.h"
 #include "container/update.h"
 
 struct options {
@@ -24,6 +25,9 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     if (memcmp(values, &nothing, sizeof(nothing)) == 0) {
         return kist_error_set(err, KIST_E_USAGE, "nothing to change (try 'kist update --help')");
     }
+    if (kist_rootless_limits(&o.limits, err) < 0) {
+        return err->code;
+    }
     return kist_containers_each(app, count, operands, false, act, &o, err);
 }
 
@@ -41,5 +45,6 @@ const struct kist_command kist_cmd_update = {
     .options_size = sizeof(struct options),
     .min_operands = 1,
     .max_operands = -1,
+    .flags = KIST_CMD_CONTAINERS,
     .run = run,
 };

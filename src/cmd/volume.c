@@ -271,6 +271,7 @@ const struct kist_command kist_cmd_volume_rm = {
     .options_size = sizeof(struct options),
     .min_operands = 1,
     .max_operands = -1,
+    .flags = KIST_CMD_CONTAINERS,
     .run = run_rm,
 };
 
@@ -340,5 +341,6 @@ const struct kist_command kist_cmd_volume_prune = {
     .summary = "Remove volumes that no container uses",
     .options = prune_options,
     .options_size = sizeof(struct options),
+    .flags = KIST_CMD_CONTAINERS,
     .run = run_prune,
 };

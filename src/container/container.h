@@ -44,10 +44,12 @@
 /* Where containers live. Plain data, filled by the caller. */
 struct kist_engine {
     struct kist_store *store;
-    const char *run; /* directory on tmpfs, made when missing; NULL: KIST_CONTAINER_RUN */
+    const char *run; /* directory on tmpfs, made when missing; NULL: that of kist_container_run_in */
 };
 
 #define KIST_CONTAINER_RUN "/run/kist"
+/* For engines of this process that name no other place; KIST_CONTAINER_RUN unless it was called. path stays the caller's. */
+void kist_container_run_in(const char *path);
 
 enum kist_container_status {
     KIST_CONTAINER_CREATED,

@@ -33,6 +33,8 @@ struct kist_running {
 
 void kist_running_release(struct kist_running *running);
 
+/* The directory that they are all in. */
+const char *kist_rundir_all(const struct kist_engine *e);
 /* Makes and locks it. KIST_E_CONFLICT: another process has it, for longer than wait_ms. */
 int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const char *id, int wait_ms,
                      struct kist_error *err) KIST_CHECKED;

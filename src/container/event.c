@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "container/engine.h"
 #include "container/ring.h"
 
 #define RING_BYTES (256U << 10)
@@ -47,7 +48,7 @@ void kist_event_add(const struct kist_engine *e, const struct kist_event_of *of,
     struct kist_error err;
     int rc = describe(&text, of, action, attribute, value, &err);
 
-    rc = rc < 0 ? rc : kist_ring_open(&ring, e->run ? e->run : KIST_CONTAINER_RUN, "events", RING_BYTES, true, &err);
+    rc = rc < 0 ? rc : kist_ring_open(&ring, kist_rundir_all(e), "events", RING_BYTES, true, &err);
     rc = rc < 0 ? rc : kist_ring_add(ring, kist_buf_text(&text), text.len, &err);
     kist_ring_close(ring);
     if (rc < 0) {

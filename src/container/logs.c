@@ -203,7 +203,7 @@ int kist_events_read(const struct kist_engine *e, bool follow, bool (*stop)(void
                      struct kist_error *err)
 {
     struct lines *l = calloc(1, sizeof(*l));
-    int rc = l ? kist_ring_read_open(&l->ring, e->run ? e->run : KIST_CONTAINER_RUN, "events", err) : kist_error_nomem(err);
+    int rc = l ? kist_ring_read_open(&l->ring, kist_rundir_all(e), "events", err) : kist_error_nomem(err);
 
     while (rc == 0) {
         const char *line;

@@ -178,7 +178,7 @@ static void tell_others(const struct kist_network *n, const struct kist_engine *
 static int lock_network(struct port_file **lock, const struct kist_engine *e, struct kist_error *err)
 {
     struct port_dir *run;
-    int rc = port_dir_open(&run, e->run ? e->run : KIST_CONTAINER_RUN, true, err);
+    int rc = port_dir_open(&run, kist_rundir_all(e), true, err);
 
     *lock = NULL;
     if (rc < 0) {

@@ -10,6 +10,7 @@
 #include "container/join.h"
 #include "container/user.h"
 #include "port/capability.h"
+#include "port/rootless.h"
 #include "store/quota.h"
 
 #define DIRECTORIES 16 /* that a container has at first, generously: of overlayfs, and for volumes of its own */
@@ -78,7 +79,8 @@ static int prepare_root(const struct kist_process *p, struct kist_spec *spec, co
 {
     struct port_root *root = &spec->sandbox.root;
     struct kist_rootfs_copy copy = {.store = p->e->store, .id = p->id, .fixed = fixed, .transient = p->transient, .signals = p->signals,
-                                    .ids = &spec->sandbox.command.ids};
+                                    .ids = &spec->sandbox.command.ids,
+                                    .alone = port_rootless() && !port_rootless_has_users()};
     char options[48];
     int rc = 0;
 

@@ -139,7 +139,7 @@ static int unpack(const struct kist_rootfs_copy *c, const struct kist_layers *l,
 {
     static const struct kist_sink_ops watch = {.write = watch_write, .finish = watch_finish};
     static const struct kist_layer_options limits = {.max_inodes = 0};
-    const struct kist_extract_how how = {.owners = true, .exact = true, .ids = c->ids};
+    const struct kist_extract_how how = {.owners = !c->alone, .exact = true, .ids = c->ids};
     struct port_node top = {.type = PORT_NODE_DIRECTORY, .mode = 0755};
     struct copy copy = {.c = c, .watch = {&watch}};
     struct kist_extract *u = NULL;

@@ -24,6 +24,7 @@ struct kist_rootfs_copy {
     const struct kist_container_fixed *fixed;
     bool transient;               /* it need not survive a power cut */
     struct port_signals *signals; /* one that asks to stop is KIST_E_INTERRUPTED; NULL: none does */
+    bool alone;                   /* there is no owner but root */
     const struct port_ids *ids;   /* of its user namespace, whose owners the files get; NULL: they are ours */
 };
 

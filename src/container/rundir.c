@@ -14,9 +14,16 @@
 /* Somebody may take a directory away while we wait for its lock. */
 #define TRIES 8
 
-static const char *run_path(const struct kist_engine *e)
+static const char *default_path = KIST_CONTAINER_RUN;
+
+void kist_container_run_in(const char *path)
 {
-    return e->run ? e->run : KIST_CONTAINER_RUN;
+    default_path = path;
+}
+
+const char *kist_rundir_all(const struct kist_engine *e)
+{
+    return e->run ? e->run : default_path;
 }
 
 static int hold_once(struct kist_rundir *r, struct port_dir *run, const char *id, int wait_ms,
@@ -42,7 +49,7 @@ int kist_rundir_hold(struct kist_rundir *r, const struct kist_engine *e, const c
                      struct kist_error *err)
 {
     struct port_dir *run;
-    int rc = port_dir_open(&run, run_path(e), true, err);
+    int rc = port_dir_open(&run, kist_rundir_all(e), true, err);
 
     *r = (struct kist_rundir){.dir = NULL};
     if (rc < 0) {
@@ -166,9 +173,9 @@ int kist_rundir_open(struct port_dir **dir, const struct kist_engine *e, const c
 {
     char path[KIST_CONTAINER_ID_MAX + 4096];
 
-    return kist_path_join(path, sizeof(path), run_path(e), id)
+    return kist_path_join(path, sizeof(path), kist_rundir_all(e), id)
                ? port_dir_open(dir, path, false, err)
-               : kist_error_set(err, KIST_E_FAIL, "the path '%s' is too long", run_path(e));
+               : kist_error_set(err, KIST_E_FAIL, "the path '%s' is too long", kist_rundir_all(e));
 }
 
 bool kist_rundir_is_there(const struct kist_engine *e, const char *id)
@@ -222,7 +229,7 @@ void kist_rundir_release(struct kist_rundir *r, const struct kist_engine *e, con
     struct port_dir *run;
 
     /* taken away while it is still locked: nobody can hold it in between */
-    if (r->dir && remove && port_dir_open(&run, run_path(e), false, NULL) == 0) {
+    if (r->dir && remove && port_dir_open(&run, kist_rundir_all(e), false, NULL) == 0) {
         (void)!port_dir_remove_tree(run, id, NULL);
         port_dir_close(run);
     }
@@ -252,7 +259,7 @@ int kist_rundir_each(const struct kist_engine *e,
 {
     struct each_id pass = {each, arg};
     struct port_dir *run;
-    int rc = port_dir_open(&run, run_path(e), false, err);
+    int rc = port_dir_open(&run, kist_rundir_all(e), false, err);
 
     if (rc < 0) {
         return rc == KIST_E_NOT_FOUND ? 0 : rc;

@@ -60,9 +60,9 @@ static bool put_amount(char dst[AMOUNT_MAX], const char *option, const struct ki
 static int spawn(const struct kist_engine *e, const char *id, struct kist_rundir *held, struct kist_error *err)
 {
     const struct kist_store_limits *limits = kist_store_limits(e->store);
-    char program[] = "kist", option[] = "--root", config[] = "--config", none[] = "/dev/null", command[] = "supervise",
+    char program[] = "kist", option[] = "--root", run_dir[] = "--run-dir", config[] = "--config", none[] = "/dev/null", command[] = "supervise",
          copy[KIST_CONTAINER_ID_MAX], quota[AMOUNT_MAX], reserve[AMOUNT_MAX];
-    char *const argv[] = {program, config, none, option, (char *)(uintptr_t)kist_store_root(e->store),
+    char *const argv[] = {program, config, none, option, (char *)(uintptr_t)kist_store_root(e->store), run_dir, (char *)(uintptr_t)kist_rundir_all(e),
                           quota, reserve, command, copy, NULL};
     int ends[2], rc;
 

@@ -11,6 +11,9 @@
  */
 void port_self_seal(char *const *argv);
 
+/* Runs this program, sealed, in the place of the caller, with what the caller may do now. Returns on failure only. */
+int port_self_again(char *const *argv, struct kist_error *err) KIST_CHECKED;
+
 /* What a program started by port_self_spawn finds as descriptors 3 and 4. */
 enum { PORT_SELF_LOCK = 3, PORT_SELF_REPORT = 4 };
 
