@@ -25,7 +25,7 @@
 
 enum probe {
     SQUASHFS, ZSTD, GZIP, LOOP, OVERLAY, UPPER, XATTRS,
-    MNT, PID, UTS, IPC, NET, CGROUP_NS,
+    MNT, PID, UTS, IPC, NET, CGROUP_NS, USER, OWNERS,
     PROC, TMPFS, DEVPTS, MQUEUE,
     MEMORY, CPU, PIDS, FREEZER, DEVICES,
     SECCOMP, BRIDGE, VETH, NF_TABLES,
@@ -52,6 +52,8 @@ static const struct port_probe features[PROBES] = {
     [IPC] = {"namespace-ipc", "CONFIG_IPC_NS", NOTHING_RUNS, true, PORT_UNKNOWN},
     [NET] = {"namespace-net", "CONFIG_NET_NS", "only --network host", false, PORT_UNKNOWN},
     [CGROUP_NS] = {"namespace-cgroup", "CONFIG_CGROUPS", "containers see the host's control groups", false, PORT_UNKNOWN},
+    [USER] = {"namespace-user", "CONFIG_USER_NS", "no --userns private, and containers for root only", false, PORT_UNKNOWN},
+    [OWNERS] = {"idmapped-layers", "Linux 6.2, and a store on ext4, f2fs, xfs or btrfs", "with --userns private " UNPACKED, false, PORT_UNKNOWN},
     [PROC] = {"proc", "CONFIG_PROC_FS", NOTHING_RUNS, true, PORT_UNKNOWN},
     [TMPFS] = {"tmpfs", "CONFIG_TMPFS", NOTHING_RUNS ": no /dev, no --tmpfs", true, PORT_UNKNOWN},
     [DEVPTS] = {"devpts", "CONFIG_UNIX98_PTYS", NOTHING_RUNS ": no /dev/pts", true, PORT_UNKNOWN},
@@ -121,25 +123,57 @@ static bool has_loop(void)
     return control >= 0 && ioctl(control, LOOP_CTL_GET_FREE) >= 0;
 }
 
-/* At /proc, in a mount namespace of our own. The image is in memory: nothing is written for it. */
-static enum port_found try_squashfs(bool zstd)
+/* In a mount namespace of our own. The image is in memory: nothing is written for it. */
+static int mount_empty(bool zstd, const char *place, struct kist_error *err)
 {
     unsigned char image[EMPTY_BYTES];
     const char *name = zstd ? "zstd" : "gzip";
     KIST_AUTO(fd) int fd = (int)syscall(SYS_memfd_create, "kist-probe", 1U /* MFD_CLOEXEC */);
     const struct port_layer layer = {.fd = fd, .name = name};
-    struct kist_error err = {.code = KIST_OK};
-    int rc;
 
     make_empty(image, zstd ? 6 : 1);
-    if (fd < 0 || write(fd, image, sizeof(image)) != (ssize_t)sizeof(image) || !has_loop()) {
-        return PORT_UNKNOWN;
-    }
-    rc = port_loop_mount(&layer, "/proc", &err);
+    return fd < 0 || write(fd, image, sizeof(image)) != (ssize_t)sizeof(image) || !has_loop() ? (int)KIST_E_FAIL
+                                                                                             : port_loop_mount(&layer, place, err);
+}
+
+static enum port_found found_by(int rc)
+{
+    return rc == 0 ? PORT_FOUND : rc == KIST_E_UNSUPPORTED ? PORT_MISSING : PORT_UNKNOWN;
+}
+
+/* At /proc, which is there. */
+static enum port_found try_squashfs(bool zstd)
+{
+    struct kist_error err = {.code = KIST_OK};
+    int rc = mount_empty(zstd, "/proc", &err);
+
     if (rc == 0) {
         (void)umount2("/proc", MNT_DETACH);
     }
-    return rc == 0 ? PORT_FOUND : rc == KIST_E_UNSUPPORTED ? PORT_MISSING : PORT_UNKNOWN;
+    return found_by(rc);
+}
+
+/* Other owners, on a layer and on the store's filesystem, which is where the working directory is. */
+static enum port_found try_owners(void)
+{
+    static const struct port_id_range range = {0, 100000, 1};
+    const struct port_sandbox_spec spec = {.own = PORT_OWN_USERS, .command = {.ids = {{&range, 1}, {&range, 1}}}};
+    struct port_users users = {.leash = -1};
+    struct kist_error err = {.code = KIST_OK};
+    int rc = port_users_make(&users, &spec, &err);
+
+    if (rc == 0 && (mkdir("shown", 0700) < 0 || mount("shown", "shown", NULL, MS_BIND, NULL) < 0)) {
+        rc = KIST_E_FAIL;
+    }
+    rc = rc < 0 ? rc : port_users_show(users.ns[PORT_USERS_USER], "shown", "the store", &err);
+    if (rc == 0 && (rc = mount_empty(true, "shown", &err)) == KIST_E_UNSUPPORTED) {
+        rc = mount_empty(false, "shown", &err);
+    }
+    rc = rc < 0 ? rc : port_users_show(users.ns[PORT_USERS_USER], "shown", "a layer", &err);
+    while (umount2("shown", MNT_DETACH) == 0) {
+    }
+    port_users_release(&users);
+    return found_by(rc);
 }
 
 /* ---- the others ---- */
@@ -266,6 +300,7 @@ static void try_network(enum port_found *found)
 
 static void try_rest(enum port_found *found)
 {
+    found[USER] = namespace("user");
     found[MNT] = namespace("mnt");
     found[PID] = namespace("pid");
     found[UTS] = namespace("uts");
@@ -318,7 +353,7 @@ static void remove_place(const char *place)
 
 /* What is tried, and what came of it. */
 struct trying {
-    enum { EVERYTHING, ONLY_MOUNTS, ONLY_ZSTD, ONLY_GZIP } what;
+    enum { EVERYTHING, ONLY_MOUNTS, ONLY_OWNERS, ONLY_ZSTD, ONLY_GZIP } what;
     char place[KIST_MAX_PATH + 1]; /* "": there is none */
     enum port_found found[PROBES];
 };
@@ -333,6 +368,10 @@ static void try_all(struct trying *t)
         return;
     }
     if (own && t->place[0] != '\0' && chdir(t->place) == 0) {
+        t->found[OWNERS] = t->what == ONLY_MOUNTS ? PORT_UNKNOWN : try_owners();
+        if (t->what == ONLY_OWNERS) {
+            return;
+        }
         try_mounts(t->found);
     }
     if (t->what == ONLY_MOUNTS) {
@@ -428,6 +467,17 @@ bool port_probe_layers(const char *dir, struct port_probe *lacking)
         }
     }
     return true;
+}
+
+bool port_probe_owners(const char *dir, struct port_probe *lacking)
+{
+    struct trying t = {.what = ONLY_OWNERS};
+
+    if (run_at(&t, dir, NULL) < 0 || t.found[OWNERS] != PORT_MISSING) {
+        return true;
+    }
+    *lacking = features[OWNERS];
+    return false;
 }
 
 enum port_found port_probe_squashfs(bool zstd)

@@ -133,7 +133,8 @@ static int rootfs_of(const struct kist_app *app, struct kist_run_options *spec, 
                    : kist_error_set(err, KIST_E_USAGE, "rootfs must be overlay, tmpfs, copy or auto, not '%s'", spec->rootfs);
     }
     spec->rootfs = "overlay";
-    if (!port_probe_layers(app->settings.root, &lacking)) {
+    if (!port_probe_layers(app->settings.root, &lacking) ||
+        (kist_run_options_users(spec) && !port_probe_owners(app->settings.root, &lacking))) {
         spec->rootfs = "copy";
         (void)fprintf(stderr, "kist: this machine lacks '%s' (%s): the image's layers are unpacked for the container, as with --rootfs copy\n",
                       lacking.name, lacking.option);

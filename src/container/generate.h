@@ -62,6 +62,8 @@ struct kist_run_options {
 };
 
 void kist_run_options_release(struct kist_run_options *options);
+/* They ask for a user namespace of its own, or for none such. */
+bool kist_run_options_users(const struct kist_run_options *options);
 
 /* Where the container will be, and on what. */
 struct kist_spec_context {

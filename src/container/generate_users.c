@@ -45,6 +45,19 @@ static int put_map(cJSON *linux_part, const char *name, const struct kist_strv *
     return rc < 0 || ranges->n > 0 ? rc : put_range(map, DEFAULT_MAP, what, err);
 }
 
+static const char *mode_of(const struct kist_run_options *o)
+{
+    return o->userns && *o->userns != '\0' ? o->userns
+           : o->uid_maps.n + o->gid_maps.n > 0 ? "private"
+           : o->userns_default                ? o->userns_default
+                                              : "host";
+}
+
+bool kist_run_options_users(const struct kist_run_options *o)
+{
+    return strcmp(mode_of(o), "host") != 0;
+}
+
 static const char *flag_of(const struct kist_run_options *o, const struct kist_strv *ranges)
 {
     return ranges == &o->uid_maps ? "--uidmap" : ranges == &o->gid_maps ? "--gidmap" : "userns.map";
@@ -53,7 +66,7 @@ static const char *flag_of(const struct kist_run_options *o, const struct kist_s
 int kist_generate_users(cJSON *linux_part, const struct kist_run_options *o, struct kist_error *err)
 {
     const bool mapped = o->uid_maps.n + o->gid_maps.n > 0, given = o->userns && *o->userns != '\0';
-    const char *mode = given ? o->userns : mapped ? "private" : o->userns_default ? o->userns_default : "host";
+    const char *mode = mode_of(o);
     /* one alone stands for both */
     const struct kist_strv *users = o->uid_maps.n > 0 ? &o->uid_maps : mapped ? &o->gid_maps : &o->userns_map,
                            *groups = o->gid_maps.n > 0 ? &o->gid_maps : users;

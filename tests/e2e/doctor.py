@@ -9,7 +9,7 @@ from kit import check, contains, equal, test
 UNPACKED = {"squashfs", "loop", "overlayfs", "overlayfs-here", "xattrs"}
 ESSENTIAL = {"namespace-mnt", "namespace-pid", "namespace-uts",
              "namespace-ipc", "proc", "tmpfs", "devpts", "mqueue"}
-OTHERS = UNPACKED | {"squashfs-zstd", "squashfs-gzip", "namespace-net", "namespace-cgroup", "cgroup-memory", "cgroup-cpu", "cgroup-pids",
+OTHERS = UNPACKED | {"squashfs-zstd", "squashfs-gzip", "namespace-net", "namespace-cgroup", "namespace-user", "idmapped-layers", "cgroup-memory", "cgroup-cpu", "cgroup-pids",
           "cgroup-freezer", "cgroup-devices", "seccomp", "bridge", "veth", "nf_tables", "container-limit"}
 
 

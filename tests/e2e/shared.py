@@ -1,6 +1,8 @@
 """What the tests of images share: one registry with the busybox image in it, and checks of layer files."""
+import ctypes
 import fcntl
 import os
+import platform
 import pty
 import struct
 import subprocess
@@ -69,6 +71,24 @@ def configured(config, *layers, tag="1", arch="amd64"):
 def box(t, script, *options, image=None, **checks):
     """sh -c script in a new container of the busybox image."""
     return t.kist("run", "--rm", "-q", *options, image or SHARED["busybox"], "sh", "-c", script, **checks)
+
+
+CALLS = {"unshare": {"x86_64": 272, "aarch64": 97}, "mount_setattr": {"x86_64": 442, "aarch64": 442}}
+
+
+def forbidding(call, error):
+    """For a child's preexec_fn: from there on the system call fails with error."""
+    number = CALLS[call].get(platform.machine())
+    if number is None:
+        skip(f"no number of {call}(2) for this machine")
+    code = ctypes.create_string_buffer(struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, number, 0x06, 0, 0, 0x00050000 | error, 0x06, 0, 0, 0x7FFF0000))
+    program = struct.pack("HxxxxxxP", 4, ctypes.addressof(code))
+
+    def forbid():
+        if ctypes.CDLL(None, use_errno=True).prctl(22, 2, ctypes.c_char_p(program), 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+            os._exit(99)
+    forbid.code = code  # which lives as long
+    return forbid
 
 
 # ---- terminals ------------------------------------------------------------------------------------------------------

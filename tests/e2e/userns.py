@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """User namespaces: root in a container is nobody outside, its files have their owners all the same, and nothing leads out."""
+import errno
 import os
 import signal
 
@@ -173,6 +174,28 @@ def copies(t):
     t.kist("cp", "-a", "box:/tmp/two", t.path("three"))
     equal((os.stat(t.path("three")).st_uid, os.stat(t.path("three")).st_gid), (5, 6), "the owner of what came out with -a")
     t.kist("rm", "-f", "box")
+
+
+@test
+def without_idmapped_mounts(t):
+    """On older kernels layers are unpacked with the owners shifted, which is said; all else is the same."""
+    older = {"preexec_fn": shared.forbidding("mount_setattr", errno.ENOSYS)}
+    script = "stat -c '%n %u %g %a' /bin/* /etc/* /tmp; touch /root/x; stat -c %u /root/x"
+    plain = box(t, script).out
+    r = t.finish(t.start("run", "-q", "--name", "box", *MINE, SHARED["busybox"], "sh", "-c", script, **older),
+                 err=["this machine lacks 'idmapped-layers' (Linux 6.2", "unpacked"])
+    equal(r.out, plain, "owners inside")
+    root = os.path.join(t.root, "containers", t.kist("ps", "-aq", "--no-trunc").out.strip(), "rw/root")
+    equal((os.stat(root + "/root/x").st_uid, os.stat(root + "/bin").st_uid), (HOST, HOST), "owners on disk")
+    t.kist("export", "-o", t.path("tar"), "box")
+    contains(kit.command("tar", "--numeric-owner", "-tvf", t.path("tar"), "root/x"), " 0/0 ", "what is exported")
+    t.kist("rm", "box")
+    t.finish(t.start("run", "--rm", "-q", *MINE, "--rootfs", "overlay", SHARED["busybox"], "true", **older), code=125,
+             err="this kernel cannot show other owners of files on squashfs")
+    rows = {row["name"]: row["state"] for row in t.finish(t.start("system", "doctor", "--json", **older)).jsons()}
+    equal((rows["namespace-user"], rows["idmapped-layers"]), ("found", "missing"), "what the doctor finds")
+    rows = {row["name"]: row["state"] for row in t.kist("system", "doctor", "--json").jsons()}
+    equal((rows["namespace-user"], rows["idmapped-layers"]), ("found", "found"), "what the doctor finds on this kernel")
 
 
 @test

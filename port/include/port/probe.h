@@ -27,6 +27,9 @@ int port_probe_all(const char *dir, struct port_probe *probes, size_t *count, st
 /* Whether layers can be mounted and joined for a store in dir; if not, *lacking is what there is none of. Cheap where there is all. */
 bool port_probe_layers(const char *dir, struct port_probe *lacking);
 
+/* Likewise, whether layers can be shown with other owners, as a user namespace has them. */
+bool port_probe_owners(const char *dir, struct port_probe *lacking);
+
 /* Whether the kernel mounts squashfs that is compressed by zstd, else by gzip: only that is tried. */
 enum port_found port_probe_squashfs(bool zstd);
 
