@@ -31,6 +31,7 @@ struct walk {
     const struct kist_changes *changes;
     struct kist_view image;
     struct kist_spec spec; /* where all there is was copied */
+    struct kist_strv places;
     struct kist_buf path; /* relative, "" the root */
     int (*tell)(struct walk *w, struct step *s, struct kist_error *err);
     /* of a listing */
@@ -103,17 +104,34 @@ static int put_step(struct walk *w, struct step *s, struct kist_error *err)
 
 /* ---- looking ---- */
 
-/* kist made it, for a mount to be there: path is a mount's place or on the way to one. */
-static bool is_place(const struct walk *w, const char *path)
+/* Where mounts are, with the image's links followed. */
+static int find_places(struct walk *w, struct kist_error *err)
 {
-    const size_t len = strlen(path);
+    KIST_AUTO(free) char *path = malloc(KIST_MAX_PATH + 1);
     const cJSON *mount;
+    int rc = path ? 0 : kist_error_nomem(err);
 
     cJSON_ArrayForEach(mount, kist_json_array(w->changes->config, "mounts"))
     {
         const char *to = kist_json_string(mount, "destination");
 
-        to = to ? to + strspn(to, "/") : "";
+        rc = rc < 0 || !to ? rc : kist_view_resolve(&w->image, path, to, true, err);
+        if (rc >= 0 && to) {
+            rc = kist_strv_add(&w->places, path, err);
+        }
+        rc = rc == KIST_E_NOT_FOUND ? 0 : rc; /* links without end: nothing was mounted there */
+    }
+    return KIST_MIN(rc, 0);
+}
+
+/* kist made it, for a mount to be there: path is a mount's place or on the way to one. */
+static bool is_place(const struct walk *w, const char *path)
+{
+    const size_t len = strlen(path);
+
+    for (size_t i = 0; i < w->places.n; i++) {
+        const char *to = w->places.v[i];
+
         if (strncmp(to, path, len) == 0 && (to[len] == '\0' || to[len] == '/')) {
             return true;
         }
@@ -316,6 +334,7 @@ static int walk_all(struct walk *w, struct kist_error *err)
     struct hidden h = {w, top, &root};
     int rc = kist_buf_puts(&w->path, "", err);
 
+    rc = rc < 0 ? rc : find_places(w, err);
     if (rc == 0 && !top) {
         rc = port_dir_open_at(&rw, w->changes->dir, "rw", false, err);
         rc = rc < 0 ? rc : port_dir_open_at(&upper, rw, "upper", false, err);
@@ -341,6 +360,7 @@ int kist_changes_list(const struct kist_changes *c,
     int rc = walk_all(&w, err);
 
     kist_buf_release(&w.path);
+    kist_strv_release(&w.places);
     return rc;
 }
 
@@ -356,5 +376,6 @@ int kist_changes_tar(const struct kist_changes *c, struct kist_sink *sink, bool 
     *any = w.any;
     kist_archive_release(&w.archive);
     kist_buf_release(&w.path);
+    kist_strv_release(&w.places);
     return rc;
 }

@@ -217,8 +217,9 @@ TEST(changes_are_told)
 TEST(places_of_mounts_are_no_changes)
 {
     static const char config[] = "{\"mounts\":[{\"destination\":\"/proc\"},{\"destination\":\"/etc/hosts\"},"
-                                 "{\"destination\":\"/run/secrets/key\"},{\"destination\":\"/etc/passwd\"}]}";
-    static const char *const steps[] = {"d proc", "d etc", "f etc/hosts", "d run", "d run/secrets", "f run/secrets/key", NULL};
+                                 "{\"destination\":\"/run/secrets/key\"},{\"destination\":\"/etc/passwd\"},"
+                                 "{\"destination\":\"/link/inside/../deep/key\"}]}";
+    static const char *const steps[] = {"d proc", "d etc", "f etc/hosts", "d run", "d run/secrets", "f run/secrets/key", "d etc/deep", "f etc/deep/key", NULL};
     static const char *const more[] = {"f run/mine text", "f etc/hostname", NULL};
     KIST_AUTO(json) cJSON *parsed = cJSON_Parse(config);
     struct world w;
