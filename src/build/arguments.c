@@ -63,12 +63,15 @@ static int add_json(struct kist_parser *p, struct kist_instruction *in, const ch
     if (rc == KIST_E_NOMEM) {
         return kist_error_nomem(p->err);
     }
-    if (rc < 0) {
+    if (rc < 0 && strchr("\"'", *kist_skip_space(text + 1))) {
         KIST_AUTO(buf) struct kist_buf warning = KIST_BUF_INIT(KIST_ERROR_MESSAGE_MAX + 4096);
 
         rc = kist_buf_printf(&warning, p->err, "%s:%u: what '%s' has in '[' is no JSON list, thus not the exec form", p->df->name,
                              in->line, kist_keyword_name(in->keyword));
         return rc == 0 ? kist_strv_add(&p->df->warnings, kist_buf_text(&warning), p->err) : rc;
+    }
+    if (rc < 0) {
+        return 0; /* a shell's test, a pattern */
     }
     cJSON_ArrayForEach(item, list)
     {

@@ -103,7 +103,8 @@ static int put_duration(struct kist_step *step, cJSON *health, const char *flag,
         return 0;
     }
     if (!kist_str_duration(text, &ms) || ms > INT64_MAX / 1000000) {
-        return kist_dockerfile_fail(step->file, step->in, 0, err, KIST_E_USAGE, "--%s: '%s' is no duration (30s, 1m30s)", flag, text);
+        return kist_dockerfile_fail(step->file, step->in, kist_instruction_flag_at(step->in, flag), err, KIST_E_USAGE,
+                                    "--%s: '%s' is no duration (30s, 1m30s)", flag, text);
     }
     return ms > 0 ? kist_json_put_u64(health, member, ms * 1000000, err) : 0;
 }
@@ -122,7 +123,8 @@ static int do_healthcheck(struct kist_step *step, struct kist_error *err)
         rc = kist_strv_add(&test, step->words.v[i], err);
     }
     if (rc == 0 && retries && !kist_str_u64(retries, 10000, &count)) {
-        return kist_dockerfile_fail(step->file, step->in, 0, err, KIST_E_USAGE, "--retries: '%s' is no number", retries);
+        return kist_dockerfile_fail(step->file, step->in, kist_instruction_flag_at(step->in, "retries"), err, KIST_E_USAGE,
+                                    "--retries: '%s' is no number", retries);
     }
     if (rc < 0 || (rc = kist_change_words(health, "Test", &test, err)) < 0 ||
         (rc = put_duration(step, health, "interval", "Interval", err)) < 0 ||

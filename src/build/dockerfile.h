@@ -36,10 +36,11 @@ bool kist_keyword_expands(enum kist_keyword keyword);
 
 /* --name=value, quotes removed, as written first to last. A flag that is no switch always has a value. */
 struct kist_instruction_flag {
-    char *name;   /* without the dashes */
-    char *value;  /* of a switch: "true" or "false" */
-    size_t at;    /* where in the instruction's text it begins */
-    bool expands; /* variables in value are expanded */
+    char *name;      /* without the dashes */
+    char *value;     /* of a switch: "true" or "false" */
+    size_t at;       /* where in the instruction's text it begins */
+    size_t value_at; /* and its value, quotes there included */
+    bool expands;    /* variables in value are expanded */
 };
 
 struct kist_heredoc {
@@ -114,6 +115,8 @@ void kist_dockerfile_auto(struct kist_dockerfile *df);
 
 /* The value of the flag's first use, or NULL where it is not given. */
 const char *kist_instruction_flag(const struct kist_instruction *in, const char *name);
+/* Where in text that begins; 0, the keyword, where it is not given. */
+size_t kist_instruction_flag_at(const struct kist_instruction *in, const char *name);
 
 /* Appends a heredoc's content, without the tabs that are to be stripped. */
 int kist_heredoc_content(struct kist_buf *out, const struct kist_heredoc *heredoc, struct kist_error *err) KIST_CHECKED;
@@ -125,7 +128,8 @@ int kist_instruction_script(struct kist_buf *out, const struct kist_instruction 
 
 /*
  * An error at offset at of in's text (0: the keyword; in->at[i]; a flag's at): "NAME:LINE:COLUMN: " before the message, the source
- * line and a caret after it. _fail makes the message too, _blame takes the one in err. Both return err's code.
+ * line and a caret after it. _fail makes the message too, _blame takes the one in err, unless that has a place already. Both
+ * return err's code.
  */
 int kist_dockerfile_fail(const struct kist_dockerfile *df, const struct kist_instruction *in, size_t at,
                          struct kist_error *err, enum kist_err code, const char *fmt, ...) KIST_PRINTF(6, 7);

@@ -10,6 +10,8 @@
 #define SHOWN_AFTER 64
 #define NAME_SHOWN 128
 #define EXCERPT_MAX 320
+/* What the line of the caret begins with. */
+#define BELOW "\n      | "
 
 static bool is_continuation(char c)
 {
@@ -75,7 +77,7 @@ static void draw(char *dst, size_t size, const char *source, struct place p, siz
     }
     under[n] = '\0';
     shown[to - from] = '\0';
-    (void)snprintf(dst, size, "\n%5u | %s%s%s\n      | %*s%s", p.line, cut_before ? "..." : "", kist_str_disarm(shown),
+    (void)snprintf(dst, size, "\n%5u | %s%s%s" BELOW "%*s%s", p.line, cut_before ? "..." : "", kist_str_disarm(shown),
                    cut_after ? "..." : "", indent, "", under);
 }
 
@@ -84,7 +86,7 @@ void kist_excerpt_add(struct kist_error *err, const char *name, const char *sour
     char shown_name[NAME_SHOWN], drawn[EXCERPT_MAX], message[KIST_ERROR_MESSAGE_MAX];
     struct place p;
 
-    if (!err) {
+    if (!err || strstr(err->message, BELOW)) {
         return;
     }
     at = KIST_MIN(at, len);

@@ -82,7 +82,9 @@ static int add(struct kist_parser *p, struct kist_instruction *in, const char *b
     }
     flag = &flags[in->flag_count++];
     *flag = (struct kist_instruction_flag){.name = word, .at = (size_t)(begin - in->text)};
+    flag->value_at = flag->at;
     if (value) {
+        flag->value_at += strcspn(begin, "=") + 1;
         *value++ = '\0';
     }
     known = find_row(row, word);
@@ -120,12 +122,26 @@ int kist_parser_flags(struct kist_parser *p, struct kist_instruction *in, const 
     return rc;
 }
 
-const char *kist_instruction_flag(const struct kist_instruction *in, const char *name)
+static const struct kist_instruction_flag *find(const struct kist_instruction *in, const char *name)
 {
     for (size_t i = 0; i < in->flag_count; i++) {
         if (strcmp(in->flags[i].name, name) == 0) {
-            return in->flags[i].value;
+            return &in->flags[i];
         }
     }
     return NULL;
+}
+
+const char *kist_instruction_flag(const struct kist_instruction *in, const char *name)
+{
+    const struct kist_instruction_flag *flag = find(in, name);
+
+    return flag ? flag->value : NULL;
+}
+
+size_t kist_instruction_flag_at(const struct kist_instruction *in, const char *name)
+{
+    const struct kist_instruction_flag *flag = find(in, name);
+
+    return flag ? flag->at : 0;
 }

@@ -79,7 +79,7 @@ static int check_forms(struct kist_parser *p, struct kist_instruction *in)
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < in->flag_count; i++) {
-        rc = in->flags[i].expands ? check_form(p, in, in->flags[i].value, in->flags[i].at, false) : 0;
+        rc = in->flags[i].expands ? check_form(p, in, in->flags[i].value, in->flags[i].value_at, true) : 0;
     }
     for (size_t i = 0; rc == 0 && kist_keyword_expands(in->keyword) && i < in->args.n; i++) {
         rc = check_form(p, in, in->args.v[i], in->at[i], !in->json);

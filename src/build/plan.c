@@ -77,7 +77,7 @@ static int read_from(struct kist_build *b, const struct kist_instruction *in, st
         stage->parent = name && strcasecmp(name, stage->base) == 0 ? b->stages[i] : stage->parent;
     }
     for (size_t i = 0; i < in->flag_count && rc == 0; i++) {
-        rc = kist_build_expand(b, in, in->flags[i].value, in->flags[i].at, &platform, err);
+        rc = kist_build_expand(b, in, in->flags[i].value, in->flags[i].value_at, &platform, err);
         if (rc == 0 && platform.len > 0 && kist_platform_parse(&stage->platform, kist_buf_text(&platform), err) < 0) {
             rc = kist_dockerfile_blame(b->options->file, in, in->flags[i].at, err);
         }

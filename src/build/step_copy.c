@@ -37,7 +37,7 @@ static int read_flags(struct copying *c, struct kist_error *err)
         const struct kist_instruction_flag *f = &step->in->flags[i];
 
         if (strcmp(f->name, "exclude") == 0) {
-            rc = kist_step_expand(step, f->value, f->at, &value, err);
+            rc = kist_step_expand(step, f->value, f->value_at, &value, err);
             rc = rc < 0 ? rc : kist_strv_add(&c->exclude, kist_buf_text(&value), err);
         } else if (strcmp(f->name, "keep-git-dir") == 0 || strcmp(f->name, "unpack") == 0) {
             return kist_dockerfile_fail(step->file, step->in, f->at, err, KIST_E_UNSUPPORTED, "--%s is not supported", f->name);
@@ -79,7 +79,7 @@ static int open_source(struct copying *c, const char *from, struct kist_context 
     }
     rc = kist_build_source(c->step, from, &c->stage, err);
     if (rc < 0 || c->stage->unknown) {
-        return rc;
+        return rc < 0 ? kist_dockerfile_blame(c->step->file, c->step->in, kist_instruction_flag_at(c->step->in, "from"), err) : 0;
     }
     rc = kist_stage_view(c->step->build, c->stage, &view, err);
     rc = rc < 0 ? rc : kist_context_open_view(&c->opened, &view, err);
@@ -177,6 +177,36 @@ static void release(struct copying *c)
     kist_strv_release(&c->exclude);
 }
 
+/* Whether word stands in a message, on its own. */
+static bool names(const char *message, const char *word)
+{
+    const size_t len = strlen(word);
+
+    for (const char *at = message; len > 0 && (at = strstr(at, word)) != NULL; at++) {
+        if (at > message && strchr(" '", at[-1]) && strchr(" ':", at[len])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A message names the path it is about, or what a flag has for a value. */
+static int blame(const struct kist_step *step, struct kist_error *err)
+{
+    const struct kist_instruction *in = step->in;
+    size_t word = 0;
+
+    for (size_t i = 0; i < in->flag_count; i++) {
+        if (names(err->message, in->flags[i].value)) {
+            return kist_dockerfile_blame(step->file, in, in->flags[i].at, err);
+        }
+    }
+    while (word < step->words.n && !names(err->message, step->words.v[word])) {
+        word++;
+    }
+    return kist_step_blame(step, word < step->words.n ? word : 0, err);
+}
+
 int kist_step_copy(struct kist_step *step, struct kist_error *err)
 {
     const struct kist_build_options *o = step->build->options;
@@ -200,10 +230,7 @@ int kist_step_copy(struct kist_step *step, struct kist_error *err)
             .net = o->net,
         };
         rc = copy(&c, err);
-        /* what went wrong in another stage has a place already */
-        if (rc < 0 && (!c.stage || c.stage->built || !c.stage->from)) {
-            rc = kist_step_blame(step, 0, err);
-        }
+        rc = rc < 0 ? blame(step, err) : rc;
     }
     release(&c);
     return rc;

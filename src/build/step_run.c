@@ -83,9 +83,11 @@ static int read_network(struct running *r, struct kist_error *err)
 {
     const struct kist_step *step = r->step;
     const char *network = kist_instruction_flag(step->in, "network"), *security = kist_instruction_flag(step->in, "security");
+    const char *device = kist_instruction_flag(step->in, "device");
 
-    if ((security && strcmp(security, "sandbox") != 0) || kist_instruction_flag(step->in, "device")) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "what --security and --device ask for is not given to a build");
+    if ((security && strcmp(security, "sandbox") != 0) || device) {
+        return kist_dockerfile_fail(step->file, step->in, kist_instruction_flag_at(step->in, device ? "device" : "security"), err,
+                                    KIST_E_UNSUPPORTED, "what --security and --device ask for is not given to a build");
     }
     r->options = *step->build->options->run;
     if (network && strcmp(network, "none") == 0) {
@@ -93,7 +95,8 @@ static int read_network(struct running *r, struct kist_error *err)
     } else if (network && strcmp(network, "host") == 0) {
         r->options.network = KIST_NETWORK_HOST;
     } else if (network && strcmp(network, "default") != 0) {
-        return kist_error_set(err, KIST_E_USAGE, "--network must be default, none or host, not '%s'", network);
+        return kist_dockerfile_fail(step->file, step->in, kist_instruction_flag_at(step->in, "network"), err, KIST_E_USAGE,
+                                    "--network must be default, none or host, not '%s'", network);
     }
     return 0;
 }
@@ -206,7 +209,7 @@ static int read_mounts(struct running *r, struct kist_step_key *key, struct kist
         if (strcmp(in->flags[i].name, "mount") != 0) {
             continue;
         }
-        if ((rc = kist_step_expand(r->step, in->flags[i].value, in->flags[i].at, &text, err)) < 0) {
+        if ((rc = kist_step_expand(r->step, in->flags[i].value, in->flags[i].value_at, &text, err)) < 0) {
             return rc;
         }
         r->mount_count++;
@@ -218,6 +221,7 @@ static int read_mounts(struct running *r, struct kist_step_key *key, struct kist
         } else if (rc == 0 && parsed->type == KIST_RUN_MOUNT_SECRET) {
             rc = find_secret(r, m);
         }
+        rc = rc < 0 ? kist_dockerfile_blame(r->step->file, in, in->flags[i].at, err) : rc;
     }
     return rc;
 }

@@ -225,7 +225,7 @@ int kist_step_flag(struct kist_step *step, const char *name, char **out, struct 
         if (strcmp(f->name, name) != 0) {
             continue;
         }
-        rc = f->expands ? kist_step_expand(step, f->value, f->at, &value, err) : kist_buf_puts(&value, f->value, err);
+        rc = f->expands ? kist_step_expand(step, f->value, f->value_at, &value, err) : kist_buf_puts(&value, f->value, err);
         if (rc == 0 && !(*out = strdup(kist_buf_text(&value)))) {
             rc = kist_error_nomem(err);
         }

@@ -107,9 +107,9 @@ def stages(t):
     refused(t, USAGE, at(1, 6, "base name ($NONE) should not be blank", "FROM $NONE", "^~~~~"), "FROM $NONE\n")
     refused(t, USAGE, at(1, 10, "NONE: unset", "FROM a:${NONE:?unset}", "^~~~~~~~~~~~"), "FROM a:${NONE:?unset}\n")
     refused(t, USAGE, "target stage 'none' could not be found", "FROM scratch\nCOPY a /\n", "--target", "none", a="")
-    refused(t, USAGE, at(2, 15, "circular dependency detected on stage: 'x' reads from itself", "COPY --from=x a /", "^"),
+    refused(t, USAGE, at(2, 6, "circular dependency detected on stage: 'x' reads from itself", "COPY --from=x a /", "^~~~~~~~"),
             "FROM scratch AS x\nCOPY --from=x a /\n")
-    refused(t, USAGE, at(2, 15, "stage 'y' comes later, in line 3: a stage reads from those before it", "COPY --from=y a /", "^"),
+    refused(t, USAGE, at(2, 6, "stage 'y' comes later, in line 3: a stage reads from those before it", "COPY --from=y a /", "^~~~~~~~"),
             "FROM scratch AS x\nCOPY --from=y a /\nFROM scratch AS y\nCOPY --from=x a /\n", "--target", "x")
     refused(t, USAGE, at(2, 6, "'COPY' flag '--from' takes no variable: name a stage, 'FROM ... AS NAME', and copy from that",
                          "COPY --from=$x a /", "^~~~~~~~~"), "FROM scratch\nCOPY --from=$x a /\n")
@@ -129,6 +129,11 @@ def copies(t):
                 _dockerignore="hidden\n")
     refused(t, USAGE, at(2, 6, "COPY failed: forbidden path outside the build context: ../../etc ()", "COPY ../../etc /", "^~~~~~~~~"),
             "FROM scratch\nCOPY ../../etc /\n")
+    refused(t, NOT_FOUND, at(3, 3, lost.format("b"), "  b /c/", "^"), "FROM scratch\nCOPY a \\\n  b /c/\n", a="")
+    refused(t, USAGE, at(2, 6, "invalid chmod parameter: '9'. it should be octal string and between 0 and 07777", "COPY --chmod=9 a /",
+                         "^~~~~~~~~"), "FROM scratch\nCOPY --chmod=9 a /\n", a="")
+    refused(t, NOT_FOUND, at(2, 6, "COPY failed: unable to find user 'none': no matching entries in passwd file", "COPY --chown=none a /",
+                             "^~~~~~~~~~~~"), "FROM scratch\nCOPY --chown=none a /\n", a="")
     refused(t, NOT_FOUND, at(2, 6, "COPY failed: no source files were specified", "COPY *.none /", "^~~~~~"), "FROM scratch\nCOPY *.none /\n")
 
 
@@ -150,9 +155,26 @@ def a_file_that_cannot_be_read(t):
 
 
 @test
+def runs(t):
+    refused(t, USAGE, at(2, 34, "unsupported mount type 'x' (bind, cache, tmpfs and secret are)",
+                         "RUN --mount=type=tmpfs,target=/t --mount=type=x true", "^~~~~~~~~~~~~~"),
+            "FROM scratch\nRUN --mount=type=tmpfs,target=/t --mount=type=x true\n")
+    refused(t, USAGE, at(2, 22, "none: unset", "RUN --mount=target=${none:?unset} true", "^~~~~~~~~~~~"),
+            "FROM scratch\nRUN --mount=target=${none:?unset} true\n")
+    refused(t, USAGE, at(2, 5, "--network must be default, none or host, not 'x'", "RUN --network=x true", "^~~~~~~~~~~"),
+            "FROM scratch\nRUN --network=x true\n")
+    refused(t, UNSUPPORTED, at(2, 5, "what --security and --device ask for is not given to a build", "RUN --security=insecure true",
+                               "^~~~~~~~~~~~~~~~~~~"), "FROM scratch\nRUN --security=insecure true\n")
+
+
+@test
 def settings(t):
     refused(t, USAGE, at(2, 8, "invalid containerPort: 99999", "EXPOSE 99999", "^~~~~"), "FROM scratch\nEXPOSE 99999\n")
     refused(t, USAGE, at(2, 12, "invalid signal: NONE", "STOPSIGNAL NONE", "^~~~"), "FROM scratch\nSTOPSIGNAL NONE\n")
+    refused(t, USAGE, at(2, 26, "--retries: 'x' is no number", "HEALTHCHECK --timeout=9s --retries=x CMD a", "^~~~~~~~~~~"),
+            "FROM scratch\nHEALTHCHECK --timeout=9s --retries=x CMD a\n")
+    refused(t, USAGE, at(2, 13, "--interval: 'soon' is no duration (30s, 1m30s)", "HEALTHCHECK --interval=soon CMD a", "^~~~~~~~~~~~~~~"),
+            "FROM scratch\nHEALTHCHECK --interval=soon CMD a\n")
     refused(t, USAGE, at(2, 5, "ENV names can not be blank", "ENV $none=1", "^~~~~~~"), "FROM scratch\nENV $none=1\n")
 
 

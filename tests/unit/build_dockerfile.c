@@ -204,6 +204,16 @@ TEST(warns)
     }
 }
 
+TEST(warns_of_no_shell_test_and_no_pattern)
+{
+    static const char text[] = F "RUN [ -f x ] && y\nCOPY [[]x] /y\nCMD [a]\n";
+    KIST_AUTO(dockerfile) struct kist_dockerfile df = {.n = 0};
+    struct kist_error err = {0};
+
+    REQUIRE_OK(kist_dockerfile_parse(&df, "Dockerfile", text, strlen(text), &err), err);
+    CHECK_INT(df.warnings.n, 0);
+}
+
 TEST(knows_where_things_stand)
 {
     static const char text[] = "FROM a\nRUN --network=none x \\\n# c\n  y\n\nCOPY <<E /e\n1\nE\nUSER z\n";
@@ -223,6 +233,11 @@ TEST(knows_where_things_stand)
               KIST_E_NOT_FOUND);
     CHECK_STR(err.message, "d/Dockerfile:4:3: no y\n    4 |   y\n      |   ^");
     CHECK_INT(err.code, KIST_E_NOT_FOUND);
+    /* who finds it again on the way out leaves it */
+    CHECK_INT(kist_dockerfile_blame(&df, &df.v[0], 0, &err), KIST_E_NOT_FOUND);
+    CHECK_STR(err.message, "d/Dockerfile:4:3: no y\n    4 |   y\n      |   ^");
+    CHECK_INT(kist_instruction_flag_at(&df.v[1], "network"), 4);
+    CHECK_INT(kist_instruction_flag_at(&df.v[1], "mount"), 0);
     (void)kist_error_set(&err, KIST_E_NO_SPACE, "full");
     CHECK_INT(kist_dockerfile_blame(&df, &df.v[1], df.v[1].flags[0].at, &err), KIST_E_NO_SPACE);
     CHECK_STR(err.message, "d/Dockerfile:2:5: full\n    2 | RUN --network=none x \\\n      |     ^~~~~~~~~~~~~~");
@@ -273,6 +288,7 @@ TEST(refuses_with_place_and_cause)
         {F "COPY 'a b' c", "Dockerfile:2:6: a single quote is not closed\n    2 | COPY 'a b' c\n      |      ^~"},
         {F "COPY a \\\n  ${b /c", "Dockerfile:3:3: '${' is not closed\n    3 |   ${b /c\n      |   ^~~"},
         {"FROM a:${b:=c}", "Dockerfile:1:8: unknown modifier in '${'\n    1 | FROM a:${b:=c}\n      |        ^~~~~~~"},
+        {F "COPY --chown=a:${b x /", "Dockerfile:2:16: '${' is not closed\n    2 | COPY --chown=a:${b x /\n      |                ^~~"},
         {F "RUN --mount='a x", "Dockerfile:2:13: a single quote is not closed\n    2 | RUN --mount='a x\n      |             ^~"},
         {F "RUN cat <<EOF\nx\n EOF\n", "Dockerfile:2:9: the heredoc is not closed: no line 'EOF' follows (line 4 has it with space around "
                                        "it)\n    2 | RUN cat <<EOF\n      |         ^~~~~"},
