@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,9 @@ int kist_context_open(struct kist_context **out, const char *path, struct kist_e
         *out = NULL;
         if (rc == KIST_E_NOT_FOUND) {
             return kist_error_set(err, KIST_E_USAGE, "unable to prepare context: path '%s' not found", path);
+        }
+        if (err && err->sys_errno == ENOTDIR) {
+            return kist_error_set(err, KIST_E_USAGE, "unable to prepare context: context must be a directory: %s", path);
         }
         return kist_error_wrap(err, "unable to prepare context");
     }

@@ -202,14 +202,16 @@ int kist_context_dir_look(struct kist_context *c, const char *path, char target[
     return rc == KIST_E_NOT_FOUND ? KIST_PATH_NOTHING : rc;
 }
 
-static int copy_data(struct port_file *file, struct kist_sink *sink, struct kist_error *err)
+/* size bytes, or as many as there still are. */
+static int copy_data(struct port_file *file, uint64_t size, struct kist_sink *sink, struct kist_error *err)
 {
-    KIST_AUTO(free) char *chunk = malloc(CHUNK);
-    size_t got = CHUNK;
+    const size_t most = (size_t)KIST_MIN(size, (uint64_t)CHUNK);
+    KIST_AUTO(free) char *chunk = malloc(most + 1);
+    size_t got = 1;
     int rc = chunk ? 0 : kist_error_nomem(err);
 
-    for (uint64_t at = 0; rc == 0 && got == CHUNK; at += got) {
-        rc = port_file_read_at(file, at, chunk, CHUNK, &got, err);
+    for (uint64_t at = 0; rc == 0 && at < size && got > 0; at += got) {
+        rc = port_file_read_at(file, at, chunk, (size_t)KIST_MIN(size - at, (uint64_t)most), &got, err);
         if (rc == 0 && got > 0) {
             rc = kist_sink_write(sink, chunk, got, err);
         }
@@ -237,7 +239,7 @@ int kist_context_dir_read(struct kist_context *c, const char *path, kist_context
             xattrs[e.xattr_count] = (struct kist_layer_xattr){x->name, x->value, x->size};
         }
         rc = begin(arg, &e, err);
-        rc = rc == 0 ? copy_data(file, sink, err) : rc;
+        rc = rc == 0 ? copy_data(file, n.size, sink, err) : rc;
         port_file_discard(file);
     }
     port_node_release(&n);
