@@ -58,7 +58,11 @@ static int add_xattr(struct port_node *n, const char *path, const char *name)
 static int read_xattrs(struct port_node *n, int fd)
 {
     char path[PORT_FD_PATH_MAX];
-    ssize_t size = listxattr(port_fd_path(path, fd), NULL, 0);
+    ssize_t size = flistxattr(fd, NULL, 0);
+
+    if (size < 0 && errno == EBADF) { /* a descriptor that is good for a path only */
+        size = listxattr(port_fd_path(path, fd), NULL, 0);
+    }
     KIST_AUTO(free) char *names = size > 0 ? malloc((size_t)size) : NULL;
 
     if (size <= 0) {
@@ -69,7 +73,7 @@ static int read_xattrs(struct port_node *n, int fd)
         errno = ENOMEM;
         return -1;
     }
-    size = listxattr(path, names, (size_t)size);
+    size = listxattr(port_fd_path(path, fd), names, (size_t)size);
     for (ssize_t at = 0; at < size && n->xattr_count < XATTRS_MAX; at += (ssize_t)strlen(names + at) + 1) {
         if (add_xattr(n, path, names + at) < 0) {
             return -1;
