@@ -193,6 +193,9 @@ static void put_host(struct maker details, const struct kist_container *c, const
     flag(m, "Init", init && strcmp(init, "true") == 0);
     flag(m, "ReadonlyRootfs", kist_json_bool(kist_json_object(config, "root"), "readonly", false));
     put_modes(m, config);
+    if (kist_plan_note(config, "kist.rootfs.size")) {
+        text(object(m, "StorageOpt"), "size", kist_plan_note(config, "kist.rootfs.size"));
+    }
     bindings = object(m, "PortBindings");
     *m.good = *m.good && kist_etc_each_word(kist_plan_note(config, "kist.publish"), parse_port, &ports, NULL) == 0 &&
               kist_publish_each(&ports, add_binding, &bindings, NULL) == 0;

@@ -54,8 +54,8 @@ static int print(const struct port_probe *p, bool json, struct kist_error *err)
 /* No kernel has it for us: it is said, not looked for. */
 static const struct port_probe unlimited = {
     .name = "container-limit",
-    .option = "--read-only, or --tmpfs with a size",
-    .lost = "what a container writes is measured and counts, but nothing stops it",
+    .option = "--storage-opt size=SIZE, --read-only, or --tmpfs with a size",
+    .lost = "what a container writes without a size is measured and counts, but nothing stops it",
     .found = PORT_MISSING,
 };
 

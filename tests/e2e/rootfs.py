@@ -155,6 +155,7 @@ def limited_by_a_filesystem_of_its_own(t):
     size = 16 << 20
     t.kist("create", "-q", "--name", "box", "--storage-opt", "size=16m", SHARED["busybox"], "sh", "-c", f"echo run >> /mark; {FULL}; rm -f /bin/busybox-suid")
     image = image_of(t)
+    equal(t.kist("inspect", "--format", "{{.HostConfig.StorageOpt.size}}", "box").out, f"{size}\n", "what inspect says")
     equal((os.stat(image).st_size, os.stat(image).st_blocks * 512 >= size), (size, True), "the image's size, and room")
     for _ in range(2):
         r = t.kist("start", "-a", "box")

@@ -6,7 +6,7 @@
 
 /*
  * dir, which is empty, becomes a project (ext4, xfs, f2fs) of its own that takes no more than bytes; hint: a number, best another one for each.
- * The limit goes with the directory. KIST_E_UNSUPPORTED: kernel or filesystem keep no quotas of projects.
+ * The limit goes with the directory. Who has CAP_SYS_RESOURCE is not held to it by ext4. KIST_E_UNSUPPORTED: kernel or filesystem keep no quotas of projects.
  */
 int port_quota_limit(struct port_dir *dir, uint32_t hint, uint64_t bytes, struct kist_error *err) KIST_CHECKED;
 /* They do, on dir's filesystem. */
