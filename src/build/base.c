@@ -80,7 +80,7 @@ static int read_config(struct kist_build *b, struct kist_stage *stage, const str
 static int take_image(struct kist_build *b, struct kist_stage *stage, const struct kist_image *image, struct kist_error *err)
 {
     const struct kist_digest documents[] = {image->config, image->manifest.digest};
-    int rc;
+    int rc = 0;
 
     if (image->layer_count > KIST_MAX_LAYERS) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "image '%s' has more than %d layers", stage->base, KIST_MAX_LAYERS);
@@ -90,9 +90,12 @@ static int take_image(struct kist_build *b, struct kist_stage *stage, const stru
         return rc;
     }
     for (size_t i = 0; i < image->layer_count; i++) {
-        if (!kist_store_has_layer(b->store, &image->diff_ids[i])) {
-            return 0;
+        struct port_file *file;
+
+        if ((rc = kist_store_layer_open(b->store, &image->diff_ids[i], &file, err)) < 0) {
+            return rc == KIST_E_NOT_FOUND ? 0 : rc;
         }
+        port_file_discard(file);
     }
     rc = read_config(b, stage, image, err);
     if (rc < 0) {

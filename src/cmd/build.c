@@ -371,7 +371,7 @@ static const struct kist_option options[] = {
     KIST_OPT("shm-size", 0, BYTES, struct options, run.shm_size, "SIZE", "Of RUN's /dev/shm"),
     KIST_OPT("ulimit", 0, LIST, struct options, run.ulimits, "NAME=SOFT[:HARD]", "Resource limit of RUN"),
     KIST_OPT("memory", 'm', TEXT, struct options, run.limits.memory, "SIZE", "Memory RUN may use"),
-    KIST_OPT("output", 'o', TEXT, struct options, output, "type=oci|docker|tar,dest=PATH", "Also write the image, or its files"),
+    KIST_OPT("output", 'o', TEXT, struct options, output, "type=oci|docker|tar|local,dest=PATH", "Also write the image, or its files"),
     KIST_OPT("iidfile", 0, TEXT, struct options, iidfile, "FILE", "Write the image ID to a file"),
     KIST_OPT("metadata-file", 0, TEXT, struct options, metadata, "FILE", "Write digests to a file, as JSON"),
     KIST_OPT("progress", 0, TEXT, struct options, progress, "auto|plain|json|none", "How progress is told"),

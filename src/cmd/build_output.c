@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/output.h"
+#include "container/extract.h"
 #include "layer/merge.h"
 #include "transfer/save.h"
 
@@ -21,7 +22,7 @@ static int read_fields(struct kist_build_output *o, char *text, const char **typ
                 return kist_error_nomem(err);
             }
         } else {
-            return kist_error_set(err, KIST_E_USAGE, "output: unexpected key '%s' (type=oci|docker|tar,dest=PATH)", field);
+            return kist_error_set(err, KIST_E_USAGE, "output: unexpected key '%s' (type=oci|docker|tar|local,dest=PATH)", field);
         }
     }
     return 0;
@@ -29,7 +30,7 @@ static int read_fields(struct kist_build_output *o, char *text, const char **typ
 
 int kist_build_output_parse(struct kist_build_output *o, const char *text, struct kist_error *err)
 {
-    static const char *const types[] = {"image", "oci", "docker", "tar"}; /* as in the struct */
+    static const char *const types[] = {"image", "oci", "docker", "tar", "local"}; /* as in the struct */
     KIST_AUTO(free) char *copy = strdup(text);
     const char *type = NULL;
     int rc;
@@ -38,8 +39,8 @@ int kist_build_output_parse(struct kist_build_output *o, const char *text, struc
     if (!copy) {
         return kist_error_nomem(err);
     }
-    if (strcmp(text, "-") == 0) { /* as Docker has it */
-        o->type = KIST_BUILD_OUTPUT_TAR;
+    if (!strchr(text, '=')) { /* "-" or a directory, as Docker has it */
+        o->type = strcmp(text, "-") == 0 ? KIST_BUILD_OUTPUT_TAR : KIST_BUILD_OUTPUT_LOCAL;
         o->dest = strdup(text);
         return o->dest ? 0 : kist_error_nomem(err);
     }
@@ -51,7 +52,10 @@ int kist_build_output_parse(struct kist_build_output *o, const char *text, struc
         }
     }
     if (rc == 0 && type) {
-        return kist_error_set(err, KIST_E_USAGE, "output: type must be oci, docker or tar, not '%s'", type);
+        return kist_error_set(err, KIST_E_USAGE, "output: type must be oci, docker, tar or local, not '%s'", type);
+    }
+    if (rc == 0 && o->type == KIST_BUILD_OUTPUT_LOCAL && (!o->dest || strcmp(o->dest, "-") == 0)) {
+        return kist_error_set(err, KIST_E_USAGE, "output: dest is required for type local");
     }
     if (rc == 0 && o->type != KIST_BUILD_OUTPUT_STORE && !o->dest) {
         o->dest = strdup("-");
@@ -67,7 +71,7 @@ void kist_build_output_release(struct kist_build_output *o)
 
 bool kist_build_output_is_files(const struct kist_build_output *o)
 {
-    return o->type == KIST_BUILD_OUTPUT_TAR;
+    return o->type == KIST_BUILD_OUTPUT_TAR || o->type == KIST_BUILD_OUTPUT_LOCAL;
 }
 
 static int put_tar(const struct kist_build_output *o, const struct kist_view *view, const struct kist_layer_options *limits,
@@ -84,13 +88,32 @@ static int put_tar(const struct kist_build_output *o, const struct kist_view *vi
     return kist_output_close(&out, rc, err);
 }
 
+static int put_tree(const struct kist_build_output *o, const struct kist_view *view, const struct kist_layer_options *limits,
+                    struct kist_error *err)
+{
+    const struct kist_extract_how how = {.owners = true, .exact = true};
+    struct kist_extract *tree = NULL;
+    struct port_dir *top;
+    int rc = port_dir_open(&top, o->dest, true, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = kist_extract_new(&tree, top, &how, err);
+    rc = rc < 0 ? rc : kist_layer_merge(view->layers, view->count, limits, kist_extract_sink(tree), err);
+    rc = rc < 0 ? rc : kist_sink_finish(kist_extract_sink(tree), err);
+    kist_extract_free(tree);
+    port_dir_close(top);
+    return rc;
+}
+
 int kist_build_output_files(const struct kist_build_output *o, struct kist_build *b, const struct kist_layer_options *limits,
                             struct kist_error *err)
 {
     struct kist_view view;
     int rc = kist_build_layers(b, &view, err);
 
-    rc = rc < 0 ? rc : put_tar(o, &view, limits, err);
+    rc = rc < 0 ? rc : o->type == KIST_BUILD_OUTPUT_TAR ? put_tar(o, &view, limits, err) : put_tree(o, &view, limits, err);
     return rc < 0 ? kist_error_wrap(err, "cannot write '%s'", o->dest) : 0;
 }
 

@@ -5,11 +5,11 @@
 #include "build/build.h"
 
 struct kist_build_output {
-    enum { KIST_BUILD_OUTPUT_STORE, KIST_BUILD_OUTPUT_OCI, KIST_BUILD_OUTPUT_DOCKER, KIST_BUILD_OUTPUT_TAR } type;
+    enum { KIST_BUILD_OUTPUT_STORE, KIST_BUILD_OUTPUT_OCI, KIST_BUILD_OUTPUT_DOCKER, KIST_BUILD_OUTPUT_TAR, KIST_BUILD_OUTPUT_LOCAL } type;
     char *dest; /* a path; "-" standard output; NULL: the store alone */
 };
 
-/* "type=oci|docker|tar,dest=PATH", or "-". KIST_E_USAGE. */
+/* "type=oci|docker|tar|local,dest=PATH", "-", or a directory. KIST_E_USAGE. */
 int kist_build_output_parse(struct kist_build_output *o, const char *text, struct kist_error *err) KIST_CHECKED;
 void kist_build_output_release(struct kist_build_output *o);
 /* The files of the image alone are wanted: it need not be kept. */

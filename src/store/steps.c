@@ -97,15 +97,39 @@ static int read_steps(struct kist_store *s, struct kist_store_step_list *list, s
     return rc;
 }
 
-/* The caller holds the lock. */
-static int write_steps(struct kist_store *s, const struct kist_store_step_list *list, struct kist_error *err)
+static int by_use(const void *a, const void *b)
+{
+    const struct kist_store_step *x = a, *y = b;
+
+    if (x->used != y->used) {
+        return x->used < y->used ? -1 : 1;
+    }
+    return kist_digest_compare(&x->key, &y->key);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct kist_store_step *x = a, *y = b;
+
+    return kist_digest_compare(&x->key, &y->key);
+}
+
+/* The same steps give the same bytes. The caller holds the lock. */
+static int write_steps(struct kist_store *s, struct kist_store_step_list *list, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(FILE_MAX);
     struct port_dir *dir;
     int rc = 0;
 
-    /* of too many, those written down first are forgotten */
-    for (size_t i = list->n - KIST_MIN(list->n, STEPS_MAX); i < list->n && rc == 0; i++) {
+    if (list->n > STEPS_MAX) { /* those used longest ago are forgotten */
+        qsort(list->v, list->n, sizeof(*list->v), by_use);
+        memmove(list->v, list->v + list->n - STEPS_MAX, STEPS_MAX * sizeof(*list->v));
+        list->n = STEPS_MAX;
+    }
+    if (list->n > 0) {
+        qsort(list->v, list->n, sizeof(*list->v), by_key);
+    }
+    for (size_t i = 0; i < list->n && rc == 0; i++) {
         rc = print_line(&text, &list->v[i], err);
     }
     if (rc < 0 || (rc = port_dir_open_at(&dir, s->root, "cache", true, err)) < 0) {
@@ -138,16 +162,6 @@ int kist_store_steps_reach(struct kist_store *s, struct kist_digest_set *keep, s
         rc = list.v[i].changed ? kist_digest_set_add(keep, &list.v[i].diff_id, err) : 0;
     }
     return rc;
-}
-
-static int by_use(const void *a, const void *b)
-{
-    const struct kist_store_step *x = a, *y = b;
-
-    if (x->used != y->used) {
-        return x->used < y->used ? -1 : 1;
-    }
-    return kist_digest_compare(&x->key, &y->key);
 }
 
 /* One of the first n does. */

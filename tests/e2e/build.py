@@ -309,6 +309,11 @@ def archives(t):
     for name in ("oci.tar", "docker.tar"):
         t.kist("load", "-q", "-i", t.path(name), env={"KIST_ROOT": t.path("other")})
         equal(t.kist("image", "inspect", "--format", "{{.Id}}", "app:1", env={"KIST_ROOT": t.path("other")}).out.strip(), made, "ID in another store")
+    t.write("context/Dockerfile", "FROM scratch\nCOPY --chmod=640 --chown=12:34 a.txt /deep/\n")
+    t.kist("build", "-q", "-o", t.path("tree"), folder)
+    made = os.stat(t.path("tree", "deep", "a.txt"))
+    equal((made.st_mode & 0o7777, made.st_uid, made.st_gid), (0o640, 12, 34), "a file of the tree")
+    t.fails(2, "dest is required", "build", "-o", "type=local", folder)
     t.fails(2, "type must be", "build", "-o", "type=x,dest=y", folder)
 
 
