@@ -7,6 +7,7 @@
 #include "store/pushed.h"
 #include "store/quota.h"
 #include "store/reshape.h"
+#include "store/steps.h"
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -234,6 +235,58 @@ static void prepare_archive_late(void)
 {
     prepare_archive();
     archive_make(&app_new, true);
+}
+
+/* ---- building ---- */
+
+static int run_build(struct kist_error *err)
+{
+    static const char text[] = "FROM app\nCOPY <<E /x\nhello\nE\nWORKDIR /made\nCMD [\"x\"]\n";
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = build_image(s, text, "docker.io/library/built:latest", err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+/* The name was another image's. */
+static int run_build_over(struct kist_error *err)
+{
+    static const char text[] = "FROM scratch AS one\nCOPY <<E /x\nhello\nE\nFROM app\nCOPY --from=one /x /y\n";
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = build_image(s, text, "docker.io/library/other:latest", err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static int run_builder_prune(struct kist_error *err)
+{
+    struct kist_store_removed removed = {.freed = 0};
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = kist_store_step_drop(s, &(struct kist_store_step_prune){.all = true}, &removed, err);
+        kist_store_removed_release(&removed);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
+static void prepare_built(void)
+{
+    struct kist_error err = {.code = KIST_OK};
+
+    prepare_old();
+    must(run_build(&err), &err, "a build");
+    must(run_build_over(&err), &err, "a second build");
 }
 
 /* ---- removing ---- */
@@ -716,6 +769,10 @@ const struct command commands[] = {
      .run = run_load_cut,
      .result = KIST_E_CORRUPT},
     {.group = "load", .name = "import", .prepare = prepare_old, .run = run_import},
+    {.group = "build", .name = "build", .prepare = prepare_old, .run = run_build},
+    {.group = "build", .name = "build of stages, over another image", .prepare = prepare_old, .run = run_build_over},
+    {.group = "build", .name = "build of what is in the cache", .prepare = prepare_built, .run = run_build},
+    {.group = "build", .name = "builder prune", .prepare = prepare_built, .run = run_builder_prune},
     {.group = "reshape", .name = "push", .prepare = prepare_old, .run = run_push},
     {.group = "reshape", .name = "image flatten", .prepare = prepare_old, .run = run_flatten},
     {.group = "reshape", .name = "image flatten, in place", .prepare = prepare_old, .run = run_flatten_over},

@@ -71,6 +71,11 @@ int archive_load(struct kist_store *s, size_t cut, struct kist_error *err);
 /* An image of the layer. */
 int archive_import(struct kist_store *s, const char *name, unsigned layer, struct kist_error *err);
 
+/* ---- build.c: images that are built ---- */
+
+/* Steps that copy heredocs, make directories, or describe. */
+int build_image(struct kist_store *s, const char *dockerfile, const char *name, struct kist_error *err);
+
 /* ---- judge.c ---- */
 
 /*
