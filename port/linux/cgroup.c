@@ -18,7 +18,6 @@
 #include "port/rootless.h"
 #include "sandbox_private.h"
 
-#define PARENT PORT_CGROUP_PARENT
 /* A group whose last process was just reaped may still be busy for a moment. */
 #define REMOVE_TRIES 50
 #define KILL_TRIES 2000 /* milliseconds */
@@ -150,19 +149,64 @@ static bool rule_v1(int dir, const struct port_cgroup_spec *spec)
     return good;
 }
 
-/* The group of that path, and its parent where that is missing. */
-static int make_group(char *path)
+bool port_cgroup_name_ok(const char *name)
 {
-    char *slash = strrchr(path, '/');
-    bool made = mkdir(path, 0755) == 0 || errno == EEXIST;
+    const size_t len = strlen(name);
 
-    if (!made && errno == ENOENT) {
-        *slash = '\0';
-        made = mkdir(path, 0755) == 0 || errno == EEXIST;
-        *slash = '/';
-        made = made && mkdir(path, 0755) == 0;
+    if (len == 0 || len >= PORT_CGROUP_NAME_MAX) {
+        return false;
     }
-    return made ? open(path, OPEN_DIR) : -1;
+    for (const char *part = name;; part += strcspn(part, "/") + 1) {
+        const size_t n = strcspn(part, "/");
+
+        if (n == 0 || part[0] == '.' || strcspn(part, "\n\\ ") < n) {
+            return false;
+        }
+        if (part[n] == '\0') {
+            return true;
+        }
+    }
+}
+
+bool port_cgroup_mkdir(const char *path, size_t point, bool (*each)(void *arg, const char *path, bool last), void *arg)
+{
+    char at[sizeof(((struct port_cgroup_member *)NULL)->path)];
+    bool good = kist_str_copy(at, sizeof(at), path);
+
+    for (size_t len = point; good; len += 1 + strcspn(path + len + 1, "/")) {
+        const bool last = path[len] == '\0';
+
+        at[len] = '\0';
+        good = (len == point || mkdir(at, 0755) == 0 || errno == EEXIST) && (!each || each(arg, at, last));
+        at[len] = path[len];
+        if (last) {
+            break;
+        }
+    }
+    return good;
+}
+
+struct making_group {
+    const struct port_hierarchy *h;
+    unsigned needed;
+};
+
+static bool set_up_group(void *arg, const char *path, bool last)
+{
+    const struct making_group *m = arg;
+
+    if (m->h->unified && !last) {
+        port_limits_delegate(path, m->needed);
+    }
+    /* the hierarchy's own has all there is */
+    return (m->h->controllers & 1U << PORT_CPUSET) == 0 || strcmp(path, m->h->point) == 0 || port_limits_inherit(path);
+}
+
+static int make_group(const char *path, const struct port_hierarchy *h, unsigned needed)
+{
+    struct making_group m = {h, needed};
+
+    return port_cgroup_mkdir(path, strlen(h->point), set_up_group, &m) ? open(path, OPEN_DIR) : -1;
 }
 
 static int add_group(void *arg, const struct port_hierarchy *h, struct kist_error *err)
@@ -174,21 +218,15 @@ static int add_group(void *arg, const struct port_hierarchy *h, struct kist_erro
     if (set->n == KIST_COUNT(set->v) || (h->spare && making->spec && (h->controllers & making->needed) == 0)) {
         return 0;
     }
-    if (h->unified && making->needed != 0) {
-        port_limits_delegate(h->point, making->needed);
-    }
     if (!kist_str_copy(m->label, sizeof(m->label), h->label) ||
-        !kist_str_format(m->path, sizeof(m->path), "%s/" PARENT "/%s", h->point, making->name)) {
+        !kist_str_format(m->path, sizeof(m->path), "%s/%s", h->point, making->name)) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long",
                               h->point);
     }
     m->tasks = -1;
     m->devices = h->devices;
     m->controllers = h->controllers;
-    m->dir = making->spec ? make_group(m->path) : open(m->path, OPEN_DIR);
-    if (m->dir >= 0 && making->spec && (h->controllers & 1U << PORT_CPUSET) != 0 && !port_limits_inherit(m->path)) {
-        return kist_error_sys(err, KIST_E_IO, errno, "cannot set up control group '%s'", m->path);
-    }
+    m->dir = making->spec ? make_group(m->path, h, making->needed) : open(m->path, OPEN_DIR);
     if (m->dir >= 0 && !h->unified) {
         m->tasks = openat(m->dir, "tasks", O_WRONLY | O_CLOEXEC);
     }
@@ -371,15 +409,15 @@ static int remove_named(void *arg, const struct port_hierarchy *h, struct kist_e
     const char *name = arg;
     char path[1024];
 
-    return kist_str_format(path, sizeof(path), "%s/" PARENT "/%s", h->point, name) ? remove_path(path, err)
+    return kist_str_format(path, sizeof(path), "%s/%s", h->point, name) ? remove_path(path, err)
                                                                                    : 0;
 }
 
 int port_cgroup_remove(const char *name, struct kist_error *err)
 {
-    char copy[256];
+    char copy[PORT_CGROUP_NAME_MAX];
 
-    if (!kist_str_copy(copy, sizeof(copy), name) || name[0] == '\0' || name[0] == '.' || strchr(name, '/')) {
+    if (!kist_str_copy(copy, sizeof(copy), name) || !port_cgroup_name_ok(name)) {
         return kist_error_set(err, KIST_E_USAGE, "'%s' is no name of a control group", name);
     }
     return port_hierarchies(remove_named, copy, err);

@@ -18,6 +18,7 @@
 struct freezing {
     const char *name;
     char unified[512], freezer[512], member[512]; /* groups; "": there is none */
+    size_t point;                                 /* bytes of freezer that are its hierarchy's */
 };
 
 static int note_group(void *arg, const struct port_hierarchy *h, struct kist_error *err)
@@ -29,8 +30,11 @@ static int note_group(void *arg, const struct port_hierarchy *h, struct kist_err
         return 0;
     }
 
-    if (!kist_str_format(path, sizeof(f->unified), "%s/" PORT_CGROUP_PARENT "/%s", h->point, f->name)) {
+    if (!kist_str_format(path, sizeof(f->unified), "%s/%s", h->point, f->name)) {
         return kist_error_set(err, KIST_E_UNSUPPORTED, "the path of control group '%s' is too long", h->point);
+    }
+    if (h->freezer) {
+        f->point = strlen(h->point);
     }
     if (h->freezer && !h->spare) {
         memcpy(f->freezer, f->member, sizeof(f->freezer)); /* with another controller: it is there already */
@@ -74,18 +78,11 @@ static bool becomes(const char *group, const char *name, const char *text)
 }
 
 /* Moves what is in the one v1 group to the other, until nothing new is forked where it was. */
-static bool move_all(const char *from, const char *to)
+static bool move_all(const char *from, const char *to, size_t point)
 {
     bool moved = true;
 
-    if (mkdir(to, 0755) < 0 && errno == ENOENT) {
-        char *slash = strrchr(to, '/');
-
-        *slash = '\0';
-        (void)mkdir(to, 0755);
-        *slash = '/';
-        (void)mkdir(to, 0755);
-    }
+    (void)port_cgroup_mkdir(to, point, NULL, NULL);
     for (int round = 0; moved && round < SETTLE_TRIES; round++) {
         char text[32768], *rest = text, *pid;
         KIST_AUTO(fd) int list = open_in(from, "cgroup.procs", O_RDONLY), there = open_in(to, "cgroup.procs", O_RDONLY);
@@ -121,7 +118,7 @@ int port_cgroup_freeze(const char *name, bool freeze, struct kist_error *err)
     if (good) {
         good = becomes(f.unified, "cgroup.events", freeze ? "frozen 1" : "frozen 0");
     } else if (f.freezer[0] != '\0' && f.member[0] != '\0') {
-        good = (!freeze || strcmp(f.freezer, f.member) == 0 || move_all(f.member, f.freezer)) &&
+        good = (!freeze || strcmp(f.freezer, f.member) == 0 || move_all(f.member, f.freezer, f.point)) &&
                say(f.freezer, "freezer.state", freeze ? "FROZEN" : "THAWED") &&
                becomes(f.freezer, "freezer.state", freeze ? "FROZEN" : "THAWED");
     } else {

@@ -163,23 +163,14 @@ static void hand_on(const char *path, const char *controller)
     }
 }
 
-void port_limits_delegate(const char *point, unsigned controllers)
+void port_limits_delegate(const char *group, unsigned controllers)
 {
-    char path[512];
+    char path[600];
 
     for (unsigned i = 0; port_cgroup_controllers[i]; i++) {
         const char *name = i == PORT_BLKIO ? "io" : port_cgroup_controllers[i];
 
-        if ((controllers & 1U << i) == 0) {
-            continue;
-        }
-        if (kist_str_format(path, sizeof(path), "%s/cgroup.subtree_control", point)) {
-            hand_on(path, name);
-        }
-        if (kist_str_format(path, sizeof(path), "%s/" PORT_CGROUP_PARENT, point)) {
-            (void)mkdir(path, 0755);
-        }
-        if (kist_str_format(path, sizeof(path), "%s/" PORT_CGROUP_PARENT "/cgroup.subtree_control", point)) {
+        if ((controllers & 1U << i) != 0 && kist_str_format(path, sizeof(path), "%s/cgroup.subtree_control", group)) {
             hand_on(path, name);
         }
     }
@@ -187,7 +178,7 @@ void port_limits_delegate(const char *point, unsigned controllers)
 
 /* ---- v1: cpusets that begin empty ---- */
 
-static bool inherit_at(const char *path)
+bool port_limits_inherit(const char *path)
 {
     static const char *const files[][2] = {{"cpuset.cpus", "../cpuset.cpus"}, {"cpuset.mems", "../cpuset.mems"}};
     KIST_AUTO(fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -203,18 +194,6 @@ static bool inherit_at(const char *path)
         }
     }
     return dir >= 0;
-}
-
-bool port_limits_inherit(const char *path)
-{
-    char parent[512];
-    char *slash;
-
-    if (!kist_str_copy(parent, sizeof(parent), path) || !(slash = strrchr(parent, '/'))) {
-        return false;
-    }
-    *slash = '\0';
-    return inherit_at(parent) && inherit_at(path);
 }
 
 /* ---- setting ---- */

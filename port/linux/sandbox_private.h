@@ -109,7 +109,6 @@ int port_device_all(const struct port_sandbox_spec *spec, int root, struct kist_
 
 /* ---- cgroup.c, devfilter.c ---- */
 
-#define PORT_CGROUP_PARENT "kist" /* where all groups are */
 #define PORT_CGROUP_SETS 8
 
 /* One mounted hierarchy, out of a line of mountinfo; texts are the line's. */
@@ -167,10 +166,13 @@ void port_cgroup_release(struct port_cgroup_set *set);
 bool port_device_lacking(void);
 /* limits.c: which controllers limits needs. */
 unsigned port_limits_need(const struct port_limits *limits);
-/* Before its group is made: the v2 hierarchy at point, and kist's part of it, hand these controllers on. What it cannot is told later. */
-void port_limits_delegate(const char *point, unsigned controllers);
-/* A v1 cpuset group, and its parent, begin with nothing: they take what is above them. False and errno. */
+/* The v2 group at path hands these controllers on to those below it. What it cannot is told later. */
+void port_limits_delegate(const char *path, unsigned controllers);
+/* A v1 cpuset group begins with nothing: it takes what is above it. False and errno. */
 bool port_limits_inherit(const char *path);
+/* Makes the groups from the hierarchy's point, so many bytes of path, down to the last. each, if not NULL, sees every one, the point as the
+ * first, as soon as it is there. False and errno. */
+bool port_cgroup_mkdir(const char *path, size_t point, bool (*each)(void *arg, const char *path, bool last), void *arg);
 /* Sets them in the groups of set. */
 int port_limits_apply(const struct port_cgroup_set *set, const struct port_limits *limits, struct kist_error *err) KIST_CHECKED;
 /* The kernel has killed a process of the groups for want of memory. */

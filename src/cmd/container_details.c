@@ -101,6 +101,15 @@ static const char *network_mode(const cJSON *config, char room[KIST_CONTAINER_ID
     return mode_of(config, "network", kind ? kind : "none", room);
 }
 
+static void put_parent(struct maker m, const cJSON *config)
+{
+    const char *group = kist_json_string(kist_json_object(config, "linux"), "cgroupsPath");
+    char parent[KIST_CONTAINER_GROUP_MAX];
+
+    group = group ? group : "";
+    text(m, "CgroupParent", kist_str_format(parent, sizeof(parent), "%.*s", (int)KIST_MAX(0, kist_path_base(group) - group - 1), group) && strcmp(parent, "/kist") != 0 ? parent : "");
+}
+
 static void put_modes(struct maker m, const cJSON *config)
 {
     const char *ipc = kist_plan_note(config, "kist.ipc");
@@ -196,6 +205,7 @@ static void put_host(struct maker details, const struct kist_container *c, const
     if (kist_plan_note(config, "kist.rootfs.size")) {
         text(object(m, "StorageOpt"), "size", kist_plan_note(config, "kist.rootfs.size"));
     }
+    put_parent(m, config);
     bindings = object(m, "PortBindings");
     *m.good = *m.good && kist_etc_each_word(kist_plan_note(config, "kist.publish"), parse_port, &ports, NULL) == 0 &&
               kist_publish_each(&ports, add_binding, &bindings, NULL) == 0;

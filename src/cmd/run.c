@@ -15,6 +15,7 @@ static const struct kist_option options[] = {
     ROW("rm", 0, FLAG, transient, NULL, "Remove the container when it ends"),
     KIST_LIMIT_ROWS(struct kist_creating_options, spec.limits),
     ROW("cap-add", 0, LIST, spec.cap_add, "CAPABILITY", "Give a capability"),
+    ROW("cgroup-parent", 0, TEXT, spec.cgroup_parent, "PATH", "Control group that its own is made in (default /kist)"),
     ROW("cap-drop", 0, LIST, spec.cap_drop, "CAPABILITY", "Take a capability away"),
     ROW("entrypoint", 0, TEXT, spec.entrypoint, "COMMAND", "Instead of the image's entry point"),
     ROW("env", 'e', LIST, spec.env, "NAME[=VALUE]", "Set a variable; without a value, pass it on"),

@@ -92,7 +92,7 @@ static int look(struct stats *s, struct sample *sample, const struct kist_contai
     int rc = row ? 0 : kist_error_nomem(err);
 
     if (rc == 0 && c->pid > 0) {
-        rc = port_meter_read(&m, c->id, c->pid, err);
+        rc = port_meter_read(&m, c->group ? c->group : c->id, c->pid, err);
     }
     sample->time = port_clock_monotonic();
     sample->cpu = m.cpu;

@@ -95,7 +95,7 @@ static int run(struct kist_app *app, const void *options, int count, char **oper
     }
     (void)!kist_file_read(&users, "/etc/passwd", "users", NULL); /* without it they are numbers */
     rows.users = kist_buf_text(&users);
-    rc = rc < 0 ? rc : port_meter_each(c.id, c.pid, add_row, &rows, err);
+    rc = rc < 0 ? rc : port_meter_each(c.group ? c.group : c.id, c.pid, add_row, &rows, err);
     if (rc == 0 && cJSON_GetArraySize(all) == 0) {
         rc = kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is not running", c.id); /* it ended meanwhile */
     }

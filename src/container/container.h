@@ -50,6 +50,8 @@ struct kist_engine {
 #define KIST_CONTAINER_RUN "/run/kist"
 /* For engines of this process that name no other place; KIST_CONTAINER_RUN unless it was called. path stays the caller's. */
 void kist_container_run_in(const char *path);
+#define KIST_CONTAINER_GROUP "kist/" /* the control groups of containers that were told of no other parent */
+#define KIST_CONTAINER_GROUP_MAX 256
 
 enum kist_container_status {
     KIST_CONTAINER_CREATED,
@@ -69,6 +71,7 @@ struct kist_container {
     uint32_t nanoseconds;               /* of the second of created: which of two was made first */
     cJSON *labels;                      /* an object of strings; NULL: none */
     cJSON *network;                     /* of one on a bridge that is up: what container/network.h says of <run>/<id>/network */
+    char *group;                        /* of one that is up, its control group's name (port/cgroup.h) */
     char *health;                       /* "starting", "healthy", "unhealthy"; NULL: no health check, or not up */
     uint64_t restarts;                  /* of one that is up, by its restart policy */
     bool out_of_memory;                 /* the kernel killed one of its processes for want of memory, the last time it was up */

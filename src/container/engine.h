@@ -27,6 +27,7 @@ struct kist_running {
     bool restarting; /* between two runs */
     bool paused;
     int writable;    /* descriptor of the supervisor's: port_sandbox_writable; 0: none */
+    char *group;     /* its control group's name; NULL: KIST_CONTAINER_GROUP and its ID; free it */
     char *root;      /* the store's path; free it */
     cJSON *health;   /* as Docker's State.Health; NULL: no health check; kist_running_release */
 };

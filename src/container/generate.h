@@ -54,6 +54,7 @@ struct kist_run_options {
     struct kist_strv ulimits, devices, group_add, sysctls;
     uint64_t shm_size;        /* bytes; 0: 64 MiB */
     const char *oom_score;    /* -1000 ... 1000 */
+    const char *cgroup_parent;   /* NULL: "kist" */
     const char *pid, *ipc, *uts; /* "host", "private", "container:<ID>"; ipc also "shareable", "none" */
     const char *userns, *userns_default; /* "host", "private" */
     struct kist_strv uid_maps, gid_maps; /* --uidmap, --gidmap: "CONTAINER:HOST:SIZE" */

@@ -120,6 +120,21 @@ static int put_seccomp(cJSON *linux_part, const struct kist_generation *g, struc
     return rc < 0 || !seccomp ? rc : kist_json_put(linux_part, "seccomp", seccomp, err);
 }
 
+static int put_group(cJSON *linux_part, const struct kist_generation *g, struct kist_error *err)
+{
+    const char *parent = g->options->cgroup_parent && g->options->cgroup_parent[0] != '\0' ? g->options->cgroup_parent : "/kist";
+    char path[PORT_CGROUP_NAME_MAX + 1];
+    size_t len;
+
+    parent += parent[0] == '/';
+    len = strlen(parent);
+    len -= len > 0 && parent[len - 1] == '/';
+    return kist_str_format(path, sizeof(path), "/%.*s/%s", (int)len, parent, g->context->id) && port_cgroup_name_ok(path + 1)
+               ? kist_json_put_string(linux_part, "cgroupsPath", path, err)
+               : kist_error_set(err, KIST_E_USAGE, "invalid --cgroup-parent '%.200s' (expected a path below the hierarchies of control groups)",
+                                g->options->cgroup_parent);
+}
+
 int kist_generate_linux(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
 {
     static int (*const parts[])(cJSON *, const struct kist_generation *, struct kist_error *) = {
@@ -129,13 +144,8 @@ int kist_generate_linux(cJSON *spec, const struct kist_generation *g, struct kis
     };
     cJSON *linux_part = cJSON_CreateObject();
     int rc = kist_json_put(spec, "linux", linux_part, err);
-    char cgroup[80];
 
-    if (rc == 0) {
-        rc = kist_str_format(cgroup, sizeof(cgroup), "/kist/%s", g->context->id)
-                 ? kist_json_put_string(linux_part, "cgroupsPath", cgroup, err)
-                 : kist_error_set(err, KIST_E_FAIL, "overlong container ID");
-    }
+    rc = rc < 0 ? rc : put_group(linux_part, g, err);
     if (rc == 0) {
         rc = kist_json_put_string(linux_part, "rootfsPropagation", g->rootfs_propagation, err);
     }

@@ -45,6 +45,14 @@ static int read_one(const struct kist_engine *e, const struct kist_container_ref
     c->started = kist_container_is_up(c) && running.started > 0 ? running.started : state.started;
     c->finished = c->status == KIST_CONTAINER_EXITED && state.finished == 0 ? state.started : state.finished;
     c->exit_status = c->status == KIST_CONTAINER_EXITED || c->status == KIST_CONTAINER_RESTARTING ? state.exit_status : 0;
+    if (running.group) {
+        c->group = running.group;
+        running.group = NULL;
+    } else if (kist_container_is_up(c)) {
+        char group[KIST_CONTAINER_GROUP_MAX];
+
+        c->group = kist_str_format(group, sizeof(group), KIST_CONTAINER_GROUP "%s", c->id) ? strdup(group) : NULL;
+    }
     if (kist_network_look(&c->network, e, c->id, NULL) < 0) {
         c->network = NULL; /* it is just going */
     }
@@ -57,6 +65,7 @@ void kist_container_release(struct kist_container *c)
 {
     free(c->image_name);
     free(c->command);
+    free(c->group);
     free(c->health);
     cJSON_Delete(c->labels);
     cJSON_Delete(c->network);

@@ -107,6 +107,17 @@ static int prepare_root(const struct kist_process *p, struct kist_spec *spec, co
     return rc;
 }
 
+/* Of a configuration that says nothing. */
+static int name_group(struct kist_spec *spec, const char *id, struct kist_error *err)
+{
+    const char **name = &spec->sandbox.cgroup.name;
+    char text[KIST_CONTAINER_GROUP_MAX];
+    int rc = *name || !kist_str_format(text, sizeof(text), KIST_CONTAINER_GROUP "%s", id) ? 0 : kist_strv_add(&spec->texts, text, err);
+
+    *name = *name || rc < 0 ? *name : spec->texts.v[spec->texts.n - 1];
+    return rc;
+}
+
 static int start(struct port_sandbox **out, const struct kist_process *p, struct kist_spec *spec,
                  const struct kist_container_fixed *fixed, const struct kist_bundle_layers *layers, struct hold *hold,
                  struct kist_error *err)
@@ -132,10 +143,10 @@ static int start(struct port_sandbox **out, const struct kist_process *p, struct
     }
     s->root.layers = layers->v;
     s->root.layer_count = layers->n;
-    s->cgroup.name = s->command.argv ? p->id : NULL;
     s->scratch = scratch;
     s->command.streams = p->streams;
-    return port_sandbox_start(out, s, p->signals, err);
+    rc = s->command.argv ? name_group(spec, p->id, err) : 0;
+    return rc < 0 ? rc : port_sandbox_start(out, s, p->signals, err);
 }
 
 static int start_parsed(struct port_sandbox **out, const struct kist_process *p, struct kist_spec *spec,
@@ -253,7 +264,7 @@ int kist_process_enter(struct port_sandbox **out, const char *id, const struct p
     KIST_AUTO(user) struct kist_user user = {.uid = 0};
     KIST_AUTO(strv) struct kist_strv env = {.v = NULL};
     struct port_command *command = &spec.sandbox.command;
-    struct port_enter enter = {.target = *target, .cgroup = id, .command = command};
+    struct port_enter enter = {.target = *target, .command = command};
     int rc = kist_spec_parse(&spec, config, err);
 
     *out = NULL;
@@ -262,6 +273,11 @@ int kist_process_enter(struct port_sandbox **out, const char *id, const struct p
     if (rc < 0) {
         return rc;
     }
+    rc = name_group(&spec, id, err);
+    if (rc < 0) {
+        return rc;
+    }
+    enter.cgroup = spec.sandbox.cgroup.name;
     command->argv = exec->argv;
     command->env = env.v;
     command->cwd = exec->workdir ? exec->workdir : command->cwd;

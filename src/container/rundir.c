@@ -90,6 +90,7 @@ static int put_running(cJSON *root, const struct kist_running *running, struct k
     rc = rc < 0 ? rc : kist_json_put_bool(root, "paused", running->paused, err);
     rc = rc < 0 || running->writable == 0 ? rc : kist_json_put_u64(root, "writable", (uint64_t)running->writable, err);
     rc = rc < 0 ? rc : kist_json_put_string(root, "root", running->root ? running->root : "", err);
+    rc = rc < 0 || !running->group ? rc : kist_json_put_string(root, "group", running->group, err);
     return rc < 0 || !running->health
                ? rc
                : kist_json_put(root, "health", cJSON_Duplicate(running->health, true), err);
@@ -131,7 +132,7 @@ static int read_text(struct port_dir *dir, struct kist_running *running, struct 
     KIST_AUTO(json) cJSON *root = NULL;
     struct port_file *file;
     uint64_t number = 0;
-    const char *path;
+    const char *path, *group;
     int rc = port_file_open(&file, dir, RUNNING, err);
 
     *running = (struct kist_running){.root = NULL};
@@ -154,12 +155,15 @@ static int read_text(struct port_dir *dir, struct kist_running *running, struct 
     running->health = cJSON_DetachItemFromObjectCaseSensitive(root, "health");
     path = kist_json_string(root, "root");
     running->root = path ? strdup(path) : NULL;
-    return path && !running->root ? kist_error_nomem(err) : 0;
+    group = kist_json_string(root, "group");
+    running->group = group ? strdup(group) : NULL;
+    return (path && !running->root) || (group && !running->group) ? kist_error_nomem(err) : 0;
 }
 
 void kist_running_release(struct kist_running *running)
 {
     free(running->root);
+    free(running->group);
     cJSON_Delete(running->health);
     *running = (struct kist_running){.root = NULL};
 }

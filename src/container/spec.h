@@ -13,7 +13,7 @@
 
 struct kist_spec {
     struct port_sandbox_spec
-        sandbox;     /* but root's layers and rw, cgroup.name, scratch: the engine's to fill in */
+        sandbox;     /* but root's layers and rw, scratch: the engine's to fill in */
     const cJSON *config; /* what it was parsed from */
     int stop_signal; /* SIGTERM where nothing else is said */
     enum kist_rootfs rootfs;
@@ -42,6 +42,8 @@ struct kist_spec {
  * do; KIST_E_USAGE: it makes no sense, or is no configuration.
  */
 int kist_spec_parse(struct kist_spec *spec, const cJSON *config, struct kist_error *err) KIST_CHECKED;
+/* The name of its control group, out of linux.cgroupsPath; NULL: it says none, or none that there can be. */
+const char *kist_spec_group(const cJSON *config);
 void kist_spec_release(struct kist_spec *spec);
 void kist_spec_auto(struct kist_spec *spec);
 

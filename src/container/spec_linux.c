@@ -308,6 +308,21 @@ static int refuse_rest(const cJSON *part, struct kist_error *err)
     return 0;
 }
 
+const char *kist_spec_group(const cJSON *config)
+{
+    const char *path = kist_json_string(kist_json_object(config, "linux"), "cgroupsPath");
+
+    path = path && path[0] == '/' ? path + 1 : path;
+    return path && port_cgroup_name_ok(path) ? path : NULL;
+}
+
+/* One that has to be told from the others': its last part is the container's ID where kist made it. */
+static int parse_group(struct kist_spec *spec, const cJSON *config, const cJSON *part, struct kist_error *err)
+{
+    spec->sandbox.cgroup.name = kist_spec_group(config);
+    return spec->sandbox.cgroup.name || !kist_spec_has(part, "cgroupsPath") ? 0 : kist_spec_wrong("linux.cgroupsPath", err);
+}
+
 int kist_spec_parse_linux(struct kist_spec *spec, const cJSON *config, struct kist_error *err)
 {
     const cJSON *part = kist_json_object(config, "linux");
@@ -319,6 +334,7 @@ int kist_spec_parse_linux(struct kist_spec *spec, const cJSON *config, struct ki
         !kist_spec_propagation(propagation, &s->root.propagation)) {
         rc = kist_spec_refuse("linux.rootfsPropagation", err);
     }
+    rc = rc < 0 ? rc : parse_group(spec, config, part, err);
     rc = rc < 0 ? rc : parse_namespaces(spec, part, err);
     rc = rc < 0 ? rc : kist_spec_parse_users(spec, part, err);
     rc = rc < 0 ? rc : parse_devices(spec, part, err);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "container/output.h"
+#include "container/spec.h"
 #include "container/supervise_private.h"
 #include "port/cgroup.h"
 #include "port/channel.h"
@@ -167,7 +168,7 @@ static void note_ended(struct kist_supervisor *s)
 
 int kist_supervisor_pause(struct kist_supervisor *s, bool pause, struct kist_error *err)
 {
-    int rc = s->sandbox ? port_cgroup_freeze(s->in->id, pause, err)
+    int rc = s->sandbox ? port_cgroup_freeze(s->running.group, pause, err)
                         : kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is not running", s->in->id);
 
     if (rc == 0) {
@@ -406,6 +407,22 @@ static void go_on(struct kist_supervisor *s)
 
 /* ---- from the beginning to the end ---- */
 
+/* Told before there is one: if this process is killed, whoever comes next knows what to remove. */
+static int note_group(struct kist_supervisor *s, struct kist_error *err)
+{
+    const char *name = kist_spec_group(s->in->config);
+    char usual[KIST_CONTAINER_GROUP_MAX];
+
+    if (!name && kist_str_format(usual, sizeof(usual), KIST_CONTAINER_GROUP "%s", s->in->id)) {
+        name = usual;
+    }
+    s->running.group = name ? strdup(name) : NULL;
+    if (s->running.group && !kist_str_starts(s->running.group, KIST_CONTAINER_GROUP)) {
+        kist_supervisor_note(s);
+    }
+    return s->running.group ? 0 : kist_error_nomem(err);
+}
+
 static int open_all(struct kist_supervisor *s, struct kist_error *err)
 {
     const struct kist_supervised *in = s->in;
@@ -425,6 +442,7 @@ static int open_all(struct kist_supervisor *s, struct kist_error *err)
     }
     rc = rc < 0 ? rc : port_signals_hold(&s->signals, err);
     rc = rc < 0 ? rc : port_process_get(&s->running.supervisor, (int)getpid(), err);
+    rc = rc < 0 ? rc : note_group(s, err);
     return rc < 0 ? rc : port_channel_listen(&s->listener, in->held->dir, KIST_CONTROL_NAME, err);
 }
 
@@ -453,6 +471,7 @@ int kist_supervise(const struct kist_supervised *in, int *exit_status, struct ki
     kist_clients_close(&s); /* which says that nobody holds it any more */
     kist_plan_release(&s.plan);
     cJSON_Delete(s.running.health);
+    free(s.running.group);
     free(s.health);
     port_signals_release(s.signals);
     return rc;

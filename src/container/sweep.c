@@ -21,13 +21,17 @@
 /* Nobody watches over it any more: its process goes, and its groups. */
 static void bury(const char *id, const struct kist_running *running)
 {
+    char usual[KIST_CONTAINER_GROUP_MAX];
+    const char *group = running->group                                                             ? running->group
+                        : kist_str_format(usual, sizeof(usual), KIST_CONTAINER_GROUP "%s", id) ? usual
+                                                                                                   : id;
     struct kist_error err;
 
     if (running->process.pid > 0 && port_process_signal(&running->process, SIGKILL, &err) < 0) {
         kist_log(KIST_LOG_WARN, "container '%.12s': %s", id, err.message);
     }
-    port_cgroup_kill(id); /* in a PID namespace of others nobody ends with it */
-    if (port_cgroup_remove(id, &err) < 0) {
+    port_cgroup_kill(group); /* in a PID namespace of others nobody ends with it */
+    if (port_cgroup_remove(group, &err) < 0) {
         kist_log(KIST_LOG_WARN, "container '%.12s': %s", id, err.message);
     }
 }

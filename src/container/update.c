@@ -38,8 +38,8 @@ int kist_container_update(const struct kist_engine *e, const struct kist_contain
     rc = kist_container_read_config(dir, &config, err);
     rc = rc < 0 ? rc : change(config, limits, restart, err);
     rc = rc < 0 ? rc : kist_limits_parse(&parsed, kist_json_object(kist_json_object(config, "linux"), "resources"), err);
-    if (rc == 0 && c->pid > 0) {
-        rc = port_cgroup_limit(c->id, &parsed, err);
+    if (rc == 0 && c->pid > 0 && c->group) {
+        rc = port_cgroup_limit(c->group, &parsed, err);
     }
     rc = rc < 0 ? rc : kist_json_print(config, false, &text, err);
     rc = rc < 0 ? rc : kist_store_write_file(e->store, dir, "config.json", text.data, text.len, err);

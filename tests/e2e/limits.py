@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """What a container may use: the flags, what the kernel makes of them, what is told when they are hit."""
+import glob
+import json
 import os
+import signal
 
 import kit
-from kit import check, contains, equal, test
+from kit import check, contains, equal, test, wait_until
 from shared import prepare, registry
 
 GROUPS = "/sys/fs/cgroup"
@@ -45,6 +48,35 @@ def what_the_kernel_is_told(t):
           (64 << 20, 128 << 20, 1500000000, 20, CPU), "what inspect tells")
     t.kist("rm", "-f", c)
     check(not os.path.exists(f"{GROUPS}/cpuset/kist/{c}"), "a control group is left")
+
+
+@test
+def another_parent(t):
+    need("memory"), need("pids"), need("cpuset")
+    parent = f"/kist-e2e-{os.getpid()}/apps"
+    t.undo.callback(lambda: [os.rmdir(d) for up in (parent, os.path.dirname(parent)) for d in glob.glob(f"{GROUPS}/*{up}")])
+    c = start(t, "--cgroup-parent", parent, "-m", "64m", "--pids-limit", "20", "--cpuset-cpus", CPU, "--name", "parted")
+    group = f"{GROUPS}/{{}}{parent}/{c}"
+    for controller, name, value in (("memory", "memory.limit_in_bytes", 64 << 20), ("pids", "pids.max", 20), ("cpuset", "cpuset.cpus", CPU)):
+        with open(f"{group.format(controller)}/{name}") as f:
+            equal(f.read().strip(), str(value), name)
+    equal(t.kist("inspect", "--format", "{{.HostConfig.CgroupParent}}", c).out, parent + "\n", "inspect")
+    check(not os.path.exists(f"{GROUPS}/memory/kist/{c}"), "it has another group too")
+    t.kist("update", "-m", "32m", c)
+    with open(f"{group.format('memory')}/memory.limit_in_bytes") as f:
+        equal(f.read().strip(), str(32 << 20), "the new limit")
+    t.kist("exec", c, "true")
+    contains(t.kist("top", c).out, "sleep 1000", "top")
+    contains(t.kist("stats", "--no-stream", c).out, "/ 32MiB", "stats")
+    t.kist("pause", c)
+    t.kist("unpause", c)
+    # what a killed supervisor leaves is found there
+    with open(f"/run/kist/{c}/running.json") as f:
+        os.kill(json.load(f)["supervisor"]["pid"], signal.SIGKILL)
+    wait_until(lambda: t.kist("inspect", "--format", "{{.State.Status}}", c).out == "exited\n", "its end")
+    equal(glob.glob(f"{GROUPS}/*{parent}/{c}"), [], "groups that are left")
+    for wrong in ("/", "..", "/a/../b", "/a//b", "/.a", "x" * 256):
+        t.fails(125, "invalid --cgroup-parent", "run", "--rm", "--cgroup-parent", wrong, box(), "true")
 
 
 @test

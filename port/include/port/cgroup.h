@@ -1,5 +1,5 @@
 /*
- * Control groups: one group a container, "/kist/<name>" in every hierarchy that is of use (v1, v2, or both).
+ * Control groups: one group a container, at the same path, its name, in every hierarchy that is of use (v1, v2, or both).
  */
 #ifndef PORT_CGROUP_H
 #define PORT_CGROUP_H
@@ -7,6 +7,10 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+
+#define PORT_CGROUP_NAME_MAX 256 /* with its NUL */
+/* "kist/<id>": components that do not begin with "." */
+bool port_cgroup_name_ok(const char *name);
 
 /* Which devices may be used; of several rules that speak of a device the last one counts, and what none
  * speaks of is forbidden. */
@@ -30,7 +34,7 @@ struct port_limits {
 };
 
 struct port_cgroup_spec {
-    const char *name; /* one component; NULL: no groups */
+    const char *name; /* NULL: no groups */
     struct port_limits limits;
     const struct port_device_rule *rules;
     size_t rule_count;
