@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Control groups v2 with controllers, in a guest that has nothing else: Debian's user-mode-linux, a kernel that is a program."""
+import os
+import re
+import shutil
+import subprocess
+
+import kit
+from kit import check, equal, skip, test
+from shared import SHARED, prepare
+
+INIT = """#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin KIST_ROOT=/mnt/store KIST_NETWORK_DEFAULT=none
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /mnt
+for module in fs/squashfs/squashfs fs/overlayfs/overlay drivers/block/loop; do
+    busybox insmod /usr/lib/uml/modules/$(uname -r)/kernel/$module.ko
+done
+sh SCRIPT
+busybox poweroff -f
+"""
+
+SCRIPT = """
+say() { echo "@ $1=$2"; }
+exec 2>&1
+KIST load -q -i IMAGE
+KIST run --name eater -m 32m box:1 tail -c 100m /dev/zero
+say memory "$? $(KIST inspect -f '{{.State.OOMKilled}}' eater)"
+KIST run --rm --pids-limit 10 box:1 sh -c 'for i in $(seq 40); do sleep 1 & done; echo made'
+say bomb $?
+C=$(KIST run -d --name all -m 64m --memory-reservation 32m --cpus 1.5 --cpu-shares 512 --pids-limit 20 box:1 sleep 1000)
+cd /sys/fs/cgroup/kist/$C
+for file in memory.max memory.swap.max memory.low cpu.max cpu.weight pids.max; do say $file "$(cat $file)"; done
+KIST update -m 128m --memory-swap -1 --pids-limit 33 --cpus 0.5 all
+for file in memory.max memory.swap.max cpu.max pids.max; do say new-$file "$(cat $file)"; done
+say stats "$(KIST stats --no-stream all | tail -1)"
+KIST pause all; say frozen "$(cat cgroup.freeze) $(KIST ps --format '{{.Status}}')"
+KIST unpause all; say thawed "$(cat cgroup.freeze)"
+say entered "$(KIST exec all cat /proc/self/cgroup)"
+cd /
+KIST rm -f all
+say left "$(find /sys/fs/cgroup -mindepth 2 -type d -name '*????????????????????????????????')"
+"""
+
+
+def program():
+    """kist without a sanitizer, whose shadow memory the guest has no room for."""
+    for path in (kit.KIST, os.path.join(os.path.dirname(kit.KIST), "..", "release", "kist")):
+        if os.path.exists(path):
+            with open(path, "rb") as f:
+                if b"__asan_init" not in f.read():
+                    return os.path.realpath(path)
+    return skip("only a kist with a sanitizer is here (cmake --preset release)")
+
+
+@test
+def limits_of_v2(t):
+    if not shutil.which("linux.uml"):
+        skip("no user-mode-linux")
+    kist = program()
+    image = t.path("box.tar")
+    t.kist("pull", "-q", SHARED["busybox"])
+    t.kist("tag", SHARED["busybox"], "box:1")
+    t.kist("save", "-o", image, "box:1")
+    script = t.write("script", SCRIPT.replace("KIST ", kist + " ").replace("IMAGE", image))
+    init = t.write("init", INIT.replace("SCRIPT", script))
+    os.chmod(init, 0o755)
+    out = subprocess.run(["linux.uml", "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}", "con=null", "con0=null,fd:1", "quiet"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, cwd=t.dir).stdout
+    said = dict(re.findall(r"^@ ([^=]+)=(.*?)\r?$", out, re.M))
+    check("left" in said, f"the guest did not come to the end: {out[-2000:]!r}")
+    stats = said.pop("stats")
+    equal(said, {"memory": "137 true", "bomb": "2", "memory.max": str(64 << 20), "memory.swap.max": str(64 << 20), "memory.low": str(32 << 20),
+                 "cpu.max": "150000 100000", "cpu.weight": "20", "pids.max": "20", "new-memory.max": str(128 << 20), "new-memory.swap.max": "max",
+                 "new-cpu.max": "50000 100000", "new-pids.max": "33", "frozen": said["frozen"], "thawed": "0", "entered": "0::/", "left": ""}, "what the guest said")
+    check(re.fullmatch(r"1 Up .* \(Paused\)", said["frozen"]), f"frozen: {said['frozen']}")
+    check("/ 128MiB" in stats and " all " in stats, f"stats: {stats}")
+
+
+kit.main(prepare)
