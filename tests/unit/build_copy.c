@@ -48,9 +48,9 @@ TEST(destinations)
     for (size_t i = 0; i < KIST_COUNT(rows); i++) {
         check_step(&s, rows[i].words, rows[i].want);
     }
-    s.options.workdir = "/work/here";
-    check_step(&s, "a.txt .", "d work; d work/here; f work/here/a.txt=A");
-    check_step(&s, "a.txt ../x", "d work; f work/x=A");
+    s.options.workdir = "/app/here";
+    check_step(&s, "a.txt .", "d app; d app/here; f app/here/a.txt=A");
+    check_step(&s, "a.txt ../x", "d app; f app/x=A");
     step_release(&s);
     tree_remove(&t);
 }

@@ -24,7 +24,7 @@ static const struct {
     const char *text, *want;
 } good[] = {
     {"target=/x", "bind /x from=- source=/ id=- env=- ro sharing=0 mode=755 0:0 size=0"},
-    {"type=bind,source=src,dst=here,rw", "bind /work/here from=- source=src id=- env=- sharing=0 mode=755 0:0 size=0"},
+    {"type=bind,source=src,dst=here,rw", "bind /app/here from=- source=src id=- env=- sharing=0 mode=755 0:0 size=0"},
     {"from=build,src=/out,target=../x/./y/,type=bind,readonly=false", "bind /x/y from=build source=/out id=- env=- sharing=0 mode=755 0:0 size=0"},
     {"type=cache,destination=/root/.cache", "cache /root/.cache from=- source=- id=/root/.cache env=- sharing=0 mode=755 0:0 size=0"},
     {"type=cache,target=/c,id=apt,sharing=locked,mode=0700,uid=12,gid=34,ro",
@@ -45,7 +45,7 @@ TEST(mounts_are_understood)
         char told[512] = "";
 
         TEST_CASE(good[i].text);
-        CHECK_OK(kist_run_mount_parse(&m, good[i].text, "/work", &err), err);
+        CHECK_OK(kist_run_mount_parse(&m, good[i].text, "/app", &err), err);
         tell(told, sizeof(told), &m);
         CHECK_STR(told, good[i].want);
         kist_run_mount_release(&m);
@@ -88,7 +88,7 @@ TEST(what_makes_no_sense_is_refused)
         struct kist_run_mount m;
 
         TEST_CASE(bad[i].text);
-        CHECK_INT(kist_run_mount_parse(&m, bad[i].text, "/work", &err), bad[i].code);
+        CHECK_INT(kist_run_mount_parse(&m, bad[i].text, "/app", &err), bad[i].code);
         CHECK_STR(err.message, bad[i].message);
         kist_run_mount_release(&m);
     }
