@@ -40,8 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (kist_ignore_parse(&ignore, ".dockerignore", (const char *)data, len, &err) < 0) {
         return 0;
     }
-    path = nul ? strndup((const char *)nul + 1, size - len - 1) : NULL;
+    path = nul ? calloc(1, size - len) : NULL;
     if (path) {
+        memcpy(path, nul + 1, size - len - 1); /* up to the NUL in it, or the one after it */
         check(ignore, path);
     }
     free(path);

@@ -333,7 +333,7 @@ static int run_remove_id(struct kist_error *err)
 }
 
 /* In use by a container: refused, whatever else goes wrong. */
-static int run_remove_used(struct kist_error *err)
+static int run_remove_forced(struct kist_error *err)
 {
     return remove_image("app", true, err);
 }
@@ -780,8 +780,13 @@ const struct command commands[] = {
     {.group = "remove",
      .name = "rmi of an image in use",
      .prepare = prepare_container,
-     .run = run_remove_used,
+     .run = run_remove,
      .result = KIST_E_CONFLICT},
+    {.group = "remove",
+     .name = "rmi --force of an image in use",
+     .prepare = prepare_container,
+     .run = run_remove_forced,
+     .again = KIST_E_NOT_FOUND},
     {.group = "remove",
      .name = "rmi of one tag of two",
      .prepare = prepare_tagged,
