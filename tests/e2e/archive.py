@@ -427,7 +427,7 @@ def imported(t):
     equal(r.out.strip(), image["Id"], "the ID that import prints")
     with open(os.path.join(t.root, "blobs/sha256", image["Id"][7:])) as f:
         config = json.load(f)
-    equal(config["config"], {"Cmd": ["/bin/busybox", "echo", "hi"], "Env": ["B=two words", "A=3"], "Labels": {"a": "b"},
+    equal(config["config"], {"Cmd": ["/bin/busybox", "echo", "hi"], "Env": ["A=3", "B=two words"], "Labels": {"a": "b"},
                              "ExposedPorts": {"80/tcp": {}, "53/udp": {}}, "WorkingDir": "/srv/app", "User": "1000",
                              "Volumes": {"/data": {}}, "StopSignal": "SIGINT", "OnBuild": ["RUN x"]}, "the configuration")
     equal((config["created"], config["history"]), ("2023-11-14T22:13:20Z", [{"created": "2023-11-14T22:13:20Z", "comment": "by hand"}]),
