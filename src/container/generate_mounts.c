@@ -234,7 +234,7 @@ static int add_volume(struct mounts *m, struct kist_generation *g, const char *t
 static int add_mounted_tmpfs(struct mounts *m, const struct kist_mount *t, struct kist_error *err)
 {
     const char *options[6] = {"noexec", "nosuid", "nodev"};
-    char size[32], mode[16];
+    char size[32], mode[32];
     size_t n = 3;
 
     if (!kist_str_format(size, sizeof(size), "size=%" PRIu64, t->size) || !kist_str_format(mode, sizeof(mode), "mode=%o", (unsigned)t->mode)) {
