@@ -239,6 +239,23 @@ static int read_config(struct running *r, struct kist_error *err)
     return rc < 0 ? rc : kist_config_parse(&r->config, kist_buf_text(&text), text.len, err);
 }
 
+/* What the options make another of what it sees, as Docker's builder has it: a host's name counts, its address does not, nor does memory. */
+static void add_options_to_key(const struct kist_run_options *o, struct kist_step_key *key)
+{
+    const unsigned char network = (unsigned char)o->network;
+
+    kist_step_key_add(key, &network, sizeof(network));
+    for (size_t i = 0; i < o->add_hosts.n; i++) {
+        kist_step_key_add(key, o->add_hosts.v[i], strcspn(o->add_hosts.v[i], ":="));
+    }
+    kist_step_key_text(key, NULL);
+    for (size_t i = 0; i < o->ulimits.n; i++) {
+        kist_step_key_text(key, o->ulimits.v[i]);
+    }
+    kist_step_key_text(key, NULL);
+    kist_step_key_add(key, &o->shm_size, sizeof(o->shm_size));
+}
+
 static int add_to_key(struct running *r, struct kist_step_key *key, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_CONFIG);
@@ -262,7 +279,7 @@ static int add_to_key(struct running *r, struct kist_step_key *key, struct kist_
     kist_step_key_text(key, kist_json_string(run, "User"));
     kist_step_key_text(key, kist_stage_workdir(r->step->stage));
     kist_step_key_text(key, kist_platform_text(platform, &r->step->stage->platform));
-    kist_step_key_text(key, kist_instruction_flag(r->step->in, "network"));
+    add_options_to_key(&r->options, key);
     return rc;
 }
 

@@ -391,6 +391,43 @@ def interrupted(t):
 
 
 @test
+def what_a_run_depends_on(t):
+    """All that a command can see makes another step of it; secrets' values, addresses of hosts and limits of memory do not."""
+    steps = "FROM BUSYBOX\nARG SEEN=1\nWORKDIR /w\nRUN --mount=type=secret,id=key true\n"
+    secret = "--secret", "id=key,src=" + t.write("key", "one")
+    options = (*secret, "--network", "none", "--add-host", "a:10.0.0.1")
+    build(t, steps, *options)
+    t.write("key", "two")
+    changed = [
+        ("nothing", steps, options, True),
+        ("a secret's value is another", steps, options, True),
+        ("a host's address", steps, (*options[:-1], "a:10.0.0.2"), True),
+        ("the memory", steps, (*options, "--memory", "64m"), True),
+        ("an argument of no use to it", steps, (*options, "--build-arg", "HTTP_PROXY=http://10.0.0.1"), True),
+        ("the network", steps, (*secret, "--network", "host", "--add-host", "a:10.0.0.1"), False),
+        ("its own network", steps.replace("RUN", "RUN --network=host"), options, False),
+        ("its own network is the same", steps.replace("RUN", "RUN --network=none"), options, True),
+        ("a host's name", steps, (*options[:-1], "b:10.0.0.1"), False),
+        ("the shared memory", steps, (*options, "--shm-size", "1m"), False),
+        ("a limit", steps, (*options, "--ulimit", "nofile=64"), False),
+        ("an argument", steps, (*options, "--build-arg", "SEEN=2"), False),
+        ("the directory", steps.replace("/w", "/v"), options, False),
+        ("the user", steps.replace("RUN", "USER 1\nRUN"), options, False),
+        ("a variable", steps.replace("RUN", "ENV A=1\nRUN"), options, False),
+        ("the shell", steps.replace("RUN", 'SHELL ["/bin/sh", "-xc"]\nRUN'), options, False),
+        ("the secret", steps.replace("id=key", "id=kez"), options, False),
+        ("the secret's mode", steps.replace("id=key", "id=key,mode=0444"), options, False),
+        ("a cache", steps.replace("RUN", "RUN --mount=type=cache,target=/c"), options, False),
+        ("the command", steps.replace("true", "true "), options, True),
+        ("the form", steps.replace("true", '["true"]'), options, False),
+    ]
+    for what, text, chosen, same in changed:
+        plan = build(t, text, *chosen, "--dry-run").err.split(" : RUN")[1]
+        equal("Using cache" in plan, same, f"that the step is in the cache where {what} is changed")
+    clean(t)
+
+
+@test
 def over_the_quota(t):
     t.kist("pull", "-q", SHARED["busybox"])
     quota = {"KIST_STORE_QUOTA": str(t.bytes_kept() + (2 << 20))}
