@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "build/cache_mount.h"
+#include "build/run_space.h"
 #include "container/changes.h"
 #include "layer/view.h"
 #include "port/capability.h"
 #include "port/node.h"
 #include "port/seccomp.h"
 #include "port/system.h"
-#include "store/quota.h"
 
 #define SCRIPT "script"
 #define FILE_NAME_MAX 32
@@ -23,6 +23,8 @@ struct step {
     const cJSON *config;
     struct kist_layers layers;
     struct kist_cache_mount *caches; /* one a mount; only those of caches are held */
+    struct kist_run_space space;
+    struct kist_error full;          /* why it had to end */
 };
 
 /* ---- what it writes ---- */
@@ -258,42 +260,31 @@ static int generate(struct step *s, const char *id, cJSON **config, struct kist_
 
 /* ---- running ---- */
 
-/* Nothing held it back while it ran. */
-static int check_space(struct kist_store *store, struct kist_error *err)
+static bool look(void *arg, struct port_dir *dir)
 {
-    char over[KIST_STR_SIZE_MAX], quota[KIST_STR_SIZE_MAX];
-    struct kist_store_space space;
-    int rc = kist_store_space(store, &space, err);
+    struct step *s = arg;
 
-    if (rc < 0 || space.over == 0) {
-        return rc;
-    }
-    (void)kist_str_size(over, space.over);
-    return space.by_quota ? kist_error_set(err, KIST_E_NO_SPACE,
-                                           "what the command wrote is %s too much under quota %s (try 'kist builder prune', 'kist image prune')",
-                                           over, kist_str_size(quota, space.quota))
-                          : kist_error_set(err, KIST_E_NO_SPACE, "what the command wrote leaves the disk %s too little", over);
+    return kist_run_space_check(&s->space, dir, false, &s->full) == 0;
 }
 
 static int ended(void *arg, struct port_dir *dir, int exit_status, struct kist_error *err)
 {
     struct step *s = arg;
     const struct kist_changes changes = {.dir = dir, .layers = &s->layers, .config = s->config, .epoch = s->run->epoch};
-    int rc;
+    const int rc = s->full.code == KIST_OK ? kist_run_space_check(&s->space, dir, true, &s->full) : (int)s->full.code;
 
     s->ran->exit_status = exit_status;
-    if (exit_status != 0) {
-        return 0;
+    if (rc == KIST_E_NO_SPACE || (rc < 0 && exit_status == 0)) { /* of no room it may well have failed itself */
+        return kist_error_set(err, s->full.code, "%s", s->full.message);
     }
-    rc = check_space(s->run->engine->store, err);
-    return rc < 0 ? rc : kist_changes_tar(&changes, s->tar, &s->ran->changed, err);
+    return exit_status != 0 ? 0 : kist_changes_tar(&changes, s->tar, &s->ran->changed, err);
 }
 
 static int start(struct step *s, const char *id, struct kist_error *err)
 {
     const struct kist_build_run *run = s->run;
     KIST_AUTO(strv) struct kist_strv env = {.v = NULL};
-    const struct kist_container_work work = {.prepare = prepare, .env = &env, .output = on_output, .ended = ended, .arg = s};
+    const struct kist_container_work work = {.prepare = prepare, .env = &env, .output = on_output, .look = look, .ended = ended, .arg = s};
     const struct kist_container_start how = {.work = &work};
     struct kist_digest image;
     const struct kist_container_new new = {
@@ -345,7 +336,7 @@ static void release_caches(struct step *s, bool full)
 int kist_build_run(const struct kist_build_run *run, struct kist_build_ran *ran, struct kist_sink *tar, struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *config = NULL;
-    struct step s = {.run = run, .ran = ran, .tar = tar, .caches = calloc(run->mount_count + 1, sizeof(*s.caches))};
+    struct step s = {.run = run, .ran = ran, .tar = tar, .caches = calloc(run->mount_count + 1, sizeof(*s.caches)), .space = {.store = run->engine->store}};
     char id[KIST_CONTAINER_ID_MAX];
     int rc = s.caches ? kist_container_id_make(id, err) : kist_error_nomem(err);
 
@@ -356,6 +347,7 @@ int kist_build_run(const struct kist_build_run *run, struct kist_build_ran *ran,
     rc = rc < 0 ? rc : kist_layers_open(&s.layers, run->engine->store, run->diff_ids, run->diff_id_count, err);
     rc = rc < 0 ? rc : generate(&s, id, &config, err);
     s.config = config;
+    s.space.id = id;
     rc = rc < 0 ? rc : start(&s, id, err);
     finish_tail(ran);
     release_caches(&s, rc == KIST_E_NO_SPACE);

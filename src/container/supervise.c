@@ -73,6 +73,7 @@ static void note_begun(struct kist_supervisor *s)
     s->state = (struct kist_container_state){.started_once = true, .started = port_clock_now()};
     s->began = port_clock_monotonic();
     s->kill_at = s->resume_at = 0;
+    s->look_at = s->in->how->work ? s->began : 0;
     s->again = false;
     s->running.started = s->state.started;
     s->running.restarting = s->running.paused = false;
@@ -226,7 +227,7 @@ static void take_signal(struct kist_supervisor *s, int number)
 
 static int wait_ms(const struct kist_supervisor *s)
 {
-    const uint64_t now = port_clock_monotonic(), due[] = {s->kill_at, s->sandbox ? 0 : s->resume_at, kist_health_due(s),
+    const uint64_t now = port_clock_monotonic(), due[] = {s->kill_at, s->sandbox ? 0 : s->resume_at, s->look_at, kist_health_due(s),
                                                            kist_network_due(&s->network)};
     uint64_t next = UINT64_MAX;
 
@@ -290,6 +291,7 @@ static bool turn(struct kist_supervisor *s)
     }
     kist_health_tend(s);
     kist_network_tend(&s->network, s->in->e, s->in->id, fds[AT_SIGNALS].revents != 0);
+    kist_supervisor_look(s);
     now = port_clock_monotonic();
     if (s->sandbox && s->kill_at > 0 && now >= s->kill_at) {
         s->kill_at = 0;

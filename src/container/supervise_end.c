@@ -5,7 +5,10 @@
 #include "base/path.h"
 #include "container/output.h"
 #include "container/supervise_private.h"
+#include "port/clock.h"
 #include "store/quota.h"
+
+#define LOOK_MS 200 /* between two looks at work, at least */
 
 bool kist_supervisor_gives_up(int number)
 {
@@ -67,6 +70,25 @@ void kist_supervisor_keep_log(const struct kist_supervisor *s)
     if (rc < 0) {
         kist_log(KIST_LOG_WARN, "container '%.12s': %s", s->in->id, err.message);
     }
+}
+
+/* However long a look takes, most of the time goes to what is looked at. */
+void kist_supervisor_look(struct kist_supervisor *s)
+{
+    const struct kist_container_work *work = s->in->how->work;
+    const uint64_t begun = port_clock_monotonic();
+    uint64_t now;
+
+    if (!s->sandbox || s->look_at == 0 || begun < s->look_at) {
+        return;
+    }
+    if (!work->look(work->arg, s->in->dir)) {
+        s->look_at = 0;
+        kist_supervisor_stop(s, SIGKILL, -1);
+        return;
+    }
+    now = port_clock_monotonic();
+    s->look_at = now + KIST_MAX(8 * (now - begun), (uint64_t)LOOK_MS);
 }
 
 int kist_supervisor_end_work(const struct kist_supervisor *s, struct kist_error *err)

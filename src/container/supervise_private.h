@@ -47,6 +47,7 @@ struct kist_supervisor {
     bool stopping;          /* this run is the last */
     bool interrupted;       /* its work is given up */
     bool again;             /* it is to run again at once */
+    uint64_t look_at;       /* when its work wants to look at it again, monotonic ms; 0: never */
     uint64_t kill_at;       /* monotonic ms; 0: never */
     uint64_t resume_at;     /* end of the pause between two runs */
     uint64_t pause_ms;      /* the last such pause */
@@ -70,6 +71,8 @@ int kist_supervisor_pause(struct kist_supervisor *s, bool pause, struct kist_err
 bool kist_supervisor_gives_up(int number);
 /* Into the store, where that was asked for. */
 void kist_supervisor_keep_log(const struct kist_supervisor *s);
+/* The time may have come for its work to look at it. */
+void kist_supervisor_look(struct kist_supervisor *s);
 /* What its work makes of it (kist_container_work). */
 int kist_supervisor_end_work(const struct kist_supervisor *s, struct kist_error *err) KIST_CHECKED;
 /* A transient one goes. */

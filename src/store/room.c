@@ -198,7 +198,7 @@ static int try(const struct asking *a, uint64_t *missing, struct kist_error *err
          : kist_store_limited(s)     ? take_locked(a, &space, err)
                                      : kist_store_space_fits(&space, a->least, err);
     if (rc == KIST_E_NO_SPACE) {
-        *missing = a->least + kist_store_cost(s, TEXT_MAX) - KIST_MIN(space.left, a->least);
+        *missing = a->least + kist_store_cost(s, TEXT_MAX) + space.over - KIST_MIN(space.left, a->least);
     }
     return rc;
 }

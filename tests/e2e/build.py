@@ -436,4 +436,24 @@ def over_the_quota(t):
     clean(t)
 
 
+@test
+def far_over_the_quota(t):
+    """What would write for ever, or hold what it wrote, is ended while it runs; what may go for it goes first."""
+    t.kist("pull", "-q", SHARED["busybox"])
+    kept = t.bytes_kept()
+    quota = {"KIST_STORE_QUOTA": str(kept + (8 << 20)), "KIST_PRUNE_AUTO": "false"}
+    over = ["Dockerfile:2:1: what the command wrote is ", " too much under quota "]
+    for command in "head -c 16m /dev/urandom > /big; while true; do sleep 60; done", "head -c 16m /dev/urandom > /big; exit 7":
+        t.fails(16, over, "build", context(t, f"FROM BUSYBOX\nRUN {command}\n"), env=quota)
+        clean(t)
+        check(t.bytes_kept() < kept + (1 << 20), f"{t.bytes_kept() - kept} bytes more are kept")
+    with tarfile.open(t.path("other.tar"), "w") as tar:
+        tar.add(t.write("data", os.urandom(7 << 20)), "data")
+    t.kist("import", t.path("other.tar"), "other")
+    t.fails(16, over, "build", context(t, "FROM BUSYBOX\nRUN head -c 3m /dev/urandom > /big\n"), env=quota)
+    t.kist("build", t.path("context"), env={**quota, "KIST_PRUNE_AUTO": "true"})
+    t.fails(12, "no such image", "image", "inspect", "other")
+    clean(t)
+
+
 kit.main(shared.prepare)
