@@ -182,7 +182,7 @@ int port_dir_stat(struct port_dir *dir, const char *name, struct port_stat *st, 
         .size = node->size,
         .allocated = sim_allocated(at),
         .mtime = node->mtime,
-        .mode = node->type == PORT_TYPE_DIRECTORY ? 0700 : 0600,
+        .mode = node->mode,
     };
     return 0;
 }
@@ -312,14 +312,23 @@ int port_dir_remove_tree(struct port_dir *dir, const char *name, struct kist_err
     return node == SIM_NONE ? 0 : remove_below(dir->node, name, node, &place, err);
 }
 
-/* Modes are not kept here. */
+/* On the medium at once: nobody may count on a mode being lost with the name that it was set under. */
 int port_dir_chmod(struct port_dir *dir, const char *name, unsigned mode, struct kist_error *err)
 {
     struct sim_place place = place_of(dir, "set the mode of", name);
-    int rc = sim_enter(&place, SIM_READS, err);
+    uint32_t node;
+    int rc = sim_enter(&place, SIM_CHANGES, err);
 
-    (void)mode;
-    return rc == 0 && sim_find(&sim_disk.now, dir->node, name) == SIM_NONE ? sim_error(err, ENOENT, &place) : rc;
+    if (rc == 0) {
+        node = sim_find(&sim_disk.now, dir->node, name);
+        if (node == SIM_NONE) {
+            rc = sim_error(err, ENOENT, &place);
+        } else {
+            node_of(node)->mode = mode;
+            sim_disk.medium.nodes[node].mode = mode;
+        }
+    }
+    return sim_leave(&place, rc, err);
 }
 
 static int set_time(struct port_dir *dir, const char *name, int64_t mtime, struct kist_error *err)

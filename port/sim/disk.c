@@ -78,7 +78,8 @@ void sim_state_copy(struct sim_state *to, const struct sim_state *from)
 static void state_add(struct sim_state *state, enum port_type type)
 {
     state->nodes = sim_alloc(state->nodes, (state->node_count + 1) * sizeof(*state->nodes));
-    state->nodes[state->node_count++] = (struct sim_node){.type = type, .mtime = sim_disk.clock / 1000};
+    state->nodes[state->node_count++] = (struct sim_node){
+        .type = type, .mtime = sim_disk.clock / 1000, .mode = type == PORT_TYPE_DIRECTORY ? 0700 : 0600};
 }
 
 uint32_t sim_node_new(enum port_type type)

@@ -19,6 +19,7 @@ struct sim_entry {
 struct sim_node {
     enum port_type type;
     int64_t mtime;
+    unsigned mode;
     unsigned char *data; /* of a file */
     size_t size;
     struct sim_entry *entries; /* of a directory */

@@ -32,7 +32,8 @@ static int describe(const struct kist_store *s, struct kist_image *image, const 
     return 0;
 }
 
-static int require_layers(struct kist_store *s, const struct kist_image *image, struct kist_error *err)
+/* lasts: they are known to, if they are there. */
+static int require_layers(struct kist_store *s, const struct kist_image *image, bool lasts, struct kist_error *err)
 {
     for (size_t i = 0; i < image->layer_count; i++) {
         char text[KIST_DIGEST_TEXT_MAX];
@@ -45,7 +46,7 @@ static int require_layers(struct kist_store *s, const struct kist_image *image, 
         }
     }
     /* one that another process put there just now may not last yet */
-    return port_dir_sync(s->layers, err);
+    return lasts ? 0 : port_dir_sync(s->layers, err);
 }
 
 /* Who has this name for this platform; of images without a name, the one with this ID. */
@@ -174,6 +175,16 @@ int kist_index_put(struct kist_index *index, struct kist_image *image, enum kist
     return rc == 0 ? 1 : rc;
 }
 
+/* Nothing of image is news to index. */
+static bool says_all(const struct kist_index *index, const struct kist_image *image)
+{
+    const size_t holder = find_holder(&index->images, image);
+    const struct kist_image *old = holder != NONE ? &index->images.v[holder] : NULL;
+
+    return old && kist_digest_equal(&old->manifest.digest, &image->manifest.digest) &&
+           (!image->name || kist_digest_equal(&old->source, &image->source));
+}
+
 /* A store below has just this, under this name, and nothing of ours hides it: 1. */
 static int is_below(struct kist_store *s, const struct kist_index *index, const struct kist_image *image,
                     struct kist_error *err)
@@ -196,22 +207,25 @@ static int add_locked(struct kist_store *s, const struct kist_image_new *new, st
                       enum kist_store_change *change, struct kist_error *err)
 {
     KIST_AUTO(index) struct kist_index index = {.root = NULL};
+    bool lasts;
     int rc;
 
     *change = KIST_STORE_UNCHANGED;
-    if ((rc = kist_store_index_load(s, &index, err)) < 0 || (rc = require_layers(s, image, err)) < 0 ||
-        (rc = is_below(s, &index, image, err)) != 0) {
-        return rc < 0 ? rc : 0;
+    if ((rc = kist_store_index_load(s, &index, err)) < 0) {
+        return rc;
     }
-    if ((rc = kist_store_blob_put(s, &image->manifest.digest, new->manifest->data, new->manifest->len, err)) <
-            0 ||
-        (rc = kist_store_blob_put(s, &image->config, new->config->data, new->config->len, err)) < 0) {
+    lasts = says_all(&index, image) && kist_store_index_lasts(s);
+    if ((rc = require_layers(s, image, lasts, err)) < 0 || (rc = is_below(s, &index, image, err)) != 0) {
+        return KIST_MIN(rc, 0);
+    }
+    if ((rc = kist_store_blob_put(s, &image->manifest.digest, new->manifest->data, new->manifest->len, lasts, err)) < 0 ||
+        (rc = kist_store_blob_put(s, &image->config, new->config->data, new->config->len, lasts, err)) < 0) {
         return rc;
     }
     rc = kist_index_put(&index, image, change, err);
     kist_store_image_used(s, &image->manifest.digest); /* also where it was here for long */
     if (rc == 0) {
-        return port_dir_sync(s->root, err); /* who wrote this index may have died before it lasted */
+        return kist_store_index_settle(s, err);
     }
     return rc > 0 ? kist_store_index_save(s, &index, err) : rc;
 }

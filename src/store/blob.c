@@ -33,14 +33,14 @@ int kist_store_blob(struct kist_store *s, const struct kist_digest *digest, stru
     return read_blob(kist_store_blob_dir(s, kist_digest_hex(hex, digest)), digest, out, err);
 }
 
-int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len,
+int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len, bool lasts,
                         struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf kept = KIST_BUF_INIT(len);
     char hex[KIST_DIGEST_HEX_MAX];
 
     if (read_blob(s->blobs, digest, &kept, NULL) == 0) {
-        return port_dir_sync(s->blobs, err);
+        return lasts ? 0 : port_dir_sync(s->blobs, err);
     }
     return kist_store_write_locked(s, s->blobs, kist_digest_hex(hex, digest), data, len, err);
 }

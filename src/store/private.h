@@ -105,6 +105,10 @@ int kist_store_index_load(struct kist_store *s, struct kist_index *index,
 /* The commit. The caller holds the lock, and loaded index under it. It notes the time, where the kernel vouches for it. */
 int kist_store_index_save(struct kist_store *s, struct kist_index *index,
                           struct kist_error *err) KIST_CHECKED;
+/* index.json, and so all that it names, is known to be on the medium. The caller holds the lock. */
+bool kist_store_index_lasts(struct kist_store *s);
+/* In the place of a save where there is nothing to change: who wrote this index may have died before it lasted. */
+int kist_store_index_settle(struct kist_store *s, struct kist_error *err) KIST_CHECKED;
 
 /*
  * The image takes its name: who had it for this platform loses it, an entry of the image without a name goes. *change says
@@ -113,9 +117,11 @@ int kist_store_index_save(struct kist_store *s, struct kist_index *index,
 int kist_index_put(struct kist_index *index, struct kist_image *image, enum kist_store_change *change,
                    struct kist_error *err) KIST_CHECKED;
 
-/* Keeps data as the blob it is; one that is there, whole, is not written again, but lasts. The caller holds
- * the lock. */
-int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len,
+/*
+ * Keeps data as the blob it is; one that is there, whole, is not written again, but lasts from now on; lasts: it is known to do so
+ * already. The caller holds the lock.
+ */
+int kist_store_blob_put(struct kist_store *s, const struct kist_digest *digest, const void *data, size_t len, bool lasts,
                         struct kist_error *err) KIST_CHECKED;
 
 /*

@@ -15,6 +15,8 @@
 #define FORMAT_MAJOR 1
 #define FORMAT_TEXT "kist-store 1.0\n"
 #define FORMAT_MAX 64
+#define INDEX_NAME "index.json"
+#define LASTING 0400 /* mode of an index.json whose name is on the medium */
 
 uint64_t kist_store_rounded(const struct kist_store *s, uint64_t size)
 {
@@ -193,7 +195,7 @@ int kist_store_write_loose(struct kist_store *s, struct port_dir *dir, const cha
 int kist_store_index_load(struct kist_store *s, struct kist_index *index, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_STORE_INDEX);
-    int rc = kist_store_read(s->root, "index.json", &text, err);
+    int rc = kist_store_read(s->root, INDEX_NAME, &text, err);
 
     *index = (struct kist_index){.root = NULL};
     if (rc == KIST_E_NOT_FOUND) {
@@ -219,6 +221,29 @@ int64_t kist_store_clock(struct kist_store *s)
     return kist_store_index_load(s, &index, &err) == 0 ? kist_index_clock(&index) : 0;
 }
 
+/* Said by the file itself, so that it goes with it when another takes its place. Where that fails, or is lost, it is synced once more. */
+static void note_lasting(struct kist_store *s)
+{
+    (void)!port_dir_chmod(s->root, INDEX_NAME, LASTING, NULL);
+}
+
+bool kist_store_index_lasts(struct kist_store *s)
+{
+    struct port_stat st;
+
+    return port_dir_stat(s->root, INDEX_NAME, &st, NULL) == 0 && st.mode == LASTING;
+}
+
+int kist_store_index_settle(struct kist_store *s, struct kist_error *err)
+{
+    int rc = 0;
+
+    if (!kist_store_index_lasts(s) && (rc = port_dir_sync(s->root, err)) == 0) {
+        note_lasting(s);
+    }
+    return rc;
+}
+
 int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_STORE_INDEX);
@@ -228,7 +253,11 @@ int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct
         rc = kist_index_print(index, &text, err);
     }
     rc = rc < 0 ? rc : kist_store_seal(&text, err);
-    return rc < 0 ? rc : kist_store_write_locked(s, s->root, "index.json", text.data, text.len, err);
+    rc = rc < 0 ? rc : kist_store_write_locked(s, s->root, INDEX_NAME, text.data, text.len, err);
+    if (rc == 0) {
+        note_lasting(s);
+    }
+    return rc;
 }
 
 /* ---- opening ---- */
@@ -304,9 +333,9 @@ static int make_store(struct kist_store *s, struct kist_error *err)
         return 0; /* made by another process while we waited */
     }
     /* one that is there is never overwritten, wherever FORMAT may have gone */
-    rc = port_dir_stat(s->root, "index.json", &st, err);
+    rc = port_dir_stat(s->root, INDEX_NAME, &st, err);
     if (rc == KIST_E_NOT_FOUND) {
-        rc = kist_store_write_locked(s, s->root, "index.json", KIST_INDEX_EMPTY, strlen(KIST_INDEX_EMPTY),
+        rc = kist_store_write_locked(s, s->root, INDEX_NAME, KIST_INDEX_EMPTY, strlen(KIST_INDEX_EMPTY),
                                      err);
     }
     if (rc < 0) {

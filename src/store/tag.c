@@ -40,7 +40,7 @@ static int take_blobs(struct kist_store *s, const struct kist_image *images, siz
         const struct kist_digest *digest = i % 2 ? &images[i / 2].config : &images[i / 2].manifest.digest;
 
         if ((rc = kist_store_blob(s, digest, &text, err)) == 0) {
-            rc = kist_store_blob_put(s, digest, kist_buf_text(&text), text.len, err);
+            rc = kist_store_blob_put(s, digest, kist_buf_text(&text), text.len, false, err);
         }
     }
     return rc;
@@ -84,7 +84,7 @@ static int tag_locked(struct kist_store *s, const char *text, const char *name, 
         changed = changed || rc > 0;
     }
     if (!changed) {
-        return port_dir_sync(s->root, err); /* who wrote this index may have died before it lasted */
+        return kist_store_index_settle(s, err);
     }
     return kist_store_index_save(s, &index, err);
 }

@@ -81,8 +81,10 @@ static inline bool fixture_has(const struct fixture *f, const char *name)
 
 static inline void fixture_put(const struct fixture *f, const char *name, const char *text)
 {
-    FILE *file = fopen(fixture_path(f, name), "w");
+    FILE *file;
 
+    (void)unlink(fixture_path(f, name)); /* it may be one that is not written to */
+    file = fopen(fixture_path(f, name), "w");
     if (!file || fputs(text, file) < 0 || fclose(file) != 0) {
         test_fail(__FILE__, __LINE__, "cannot write %s", name);
     }

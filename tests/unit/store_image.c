@@ -85,6 +85,33 @@ TEST(says_what_changed)
     fixture_release(&f);
 }
 
+static unsigned index_mode(const struct fixture *f)
+{
+    struct stat st = {.st_mode = 0};
+
+    CHECK(lstat(fixture_path(f, "index.json"), &st) == 0);
+    return st.st_mode & 07777;
+}
+
+TEST(an_index_says_that_it_lasts)
+{
+    struct fixture_image a = {.name = A, .layers = one, .layer_count = 1};
+    struct fixture f;
+
+    REQUIRE(fixture_init(&f));
+    CHECK_INT(index_mode(&f), 0600); /* that of a store that is new: nobody has changed it */
+    CHECK_INT(fixture_keep(&f, &a), KIST_STORE_DOWNLOADED);
+    CHECK_INT(index_mode(&f), 0400);
+    /* as one leaves it who dies before its name lasts: whoever has nothing to add sees to that */
+    CHECK(chmod(fixture_path(&f, "index.json"), 0600) == 0);
+    CHECK_INT(fixture_keep(&f, &a), KIST_STORE_UNCHANGED);
+    CHECK_INT(index_mode(&f), 0400);
+    CHECK(chmod(fixture_path(&f, "index.json"), 0600) == 0);
+    CHECK_OK(kist_store_image_tag(f.store, "a", A, &f.err), f.err);
+    CHECK_INT(index_mode(&f), 0400);
+    fixture_release(&f);
+}
+
 TEST(a_displaced_image_stays_without_a_name)
 {
     struct fixture_image first = {.name = A, .layers = one, .layer_count = 1, .salt = "1"};
