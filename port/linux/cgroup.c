@@ -215,7 +215,13 @@ static int add_group(void *arg, const struct port_hierarchy *h, struct kist_erro
     struct port_cgroup_set *set = making->set;
     struct port_cgroup_member *m = &set->v[set->n];
 
-    if (set->n == KIST_COUNT(set->v) || (h->spare && making->spec && (h->controllers & making->needed) == 0)) {
+    if (h->spare && making->spec && (h->controllers & making->needed) == 0) {
+        if (set->spares < KIST_COUNT(set->spare) && kist_str_format(set->spare[set->spares], sizeof(set->spare[0]), "%s/%s", h->point, making->name)) {
+            set->spares++;
+        }
+        return 0;
+    }
+    if (set->n == KIST_COUNT(set->v)) {
         return 0;
     }
     if (!kist_str_copy(m->label, sizeof(m->label), h->label) ||
@@ -266,18 +272,52 @@ int port_cgroup_make(struct port_cgroup_set *set, const struct port_cgroup_spec 
     struct making making = {.set = set, .name = spec->name, .spec = spec, .needed = port_limits_need(&spec->limits)};
     int rc;
 
-    set->n = 0;
+    set->n = set->spares = 0;
     set->unified = -1;
     rc = port_hierarchies(add_group, &making, err);
     set->filter = !making.ruled && set->unified >= 0;
     return rc < 0 ? rc : port_limits_apply(set, &spec->limits, err);
 }
 
+struct widening {
+    const struct port_cgroup_set *set;
+    const char *name;
+    unsigned needed;
+};
+
+/* What was not limited when it began: v2 hands the controller on, a v1 hierarchy gets a group, which its processes move to. */
+static int widen(void *arg, const struct port_hierarchy *h, struct kist_error *err)
+{
+    const struct widening *w = arg;
+    char path[sizeof(w->set->v[0].path)];
+    int dir;
+
+    (void)err;
+    if (w->set->n == 0 || !kist_str_format(path, sizeof(path), "%s/%s", h->point, w->name) ||
+        (h->unified ? w->set->unified < 0 : (h->controllers & w->needed) == 0 || access(path, F_OK) == 0)) {
+        return 0;
+    }
+    dir = make_group(path, h, w->needed);
+    if (dir < 0) {
+        return 0; /* the limit tells of it */
+    }
+    (void)close(dir);
+    if (!h->unified) {
+        (void)port_cgroup_move(w->set->v[0].path, path, strlen(h->point));
+        (void)rmdir(path); /* only goes where nothing came: it has ended */
+    }
+    return 0;
+}
+
 int port_cgroup_limit(const char *name, const struct port_limits *limits, struct kist_error *err)
 {
     struct port_cgroup_set set;
+    const struct widening w = {&set, name, port_limits_need(limits)};
     int rc = port_cgroup_find(&set, name, err);
 
+    rc = rc < 0 ? rc : port_hierarchies(widen, (void *)(uintptr_t)&w, err);
+    port_cgroup_release(&set);
+    rc = rc < 0 ? rc : port_cgroup_find(&set, name, err);
     rc = rc < 0 ? rc : port_limits_apply(&set, limits, err);
     port_cgroup_release(&set);
     return rc;
@@ -397,8 +437,8 @@ void port_cgroup_remove_set(const struct port_cgroup_set *set)
 {
     struct kist_error err;
 
-    for (size_t i = 0; i < set->n; i++) {
-        if (remove_path(set->v[i].path, &err) < 0) {
+    for (size_t i = 0; i < set->n + set->spares; i++) {
+        if (remove_path(i < set->n ? set->v[i].path : set->spare[i - set->n], &err) < 0) {
             kist_log(KIST_LOG_WARN, "%s", err.message);
         }
     }

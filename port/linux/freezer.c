@@ -77,8 +77,7 @@ static bool becomes(const char *group, const char *name, const char *text)
     return false;
 }
 
-/* Moves what is in the one v1 group to the other, until nothing new is forked where it was. */
-static bool move_all(const char *from, const char *to, size_t point)
+bool port_cgroup_move(const char *from, const char *to, size_t point)
 {
     bool moved = true;
 
@@ -118,7 +117,7 @@ int port_cgroup_freeze(const char *name, bool freeze, struct kist_error *err)
     if (good) {
         good = becomes(f.unified, "cgroup.events", freeze ? "frozen 1" : "frozen 0");
     } else if (f.freezer[0] != '\0' && f.member[0] != '\0') {
-        good = (!freeze || strcmp(f.freezer, f.member) == 0 || move_all(f.member, f.freezer, f.point)) &&
+        good = (!freeze || strcmp(f.freezer, f.member) == 0 || port_cgroup_move(f.member, f.freezer, f.point)) &&
                say(f.freezer, "freezer.state", freeze ? "FROZEN" : "THAWED") &&
                becomes(f.freezer, "freezer.state", freeze ? "FROZEN" : "THAWED");
     } else {

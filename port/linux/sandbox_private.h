@@ -110,6 +110,7 @@ int port_device_all(const struct port_sandbox_spec *spec, int root, struct kist_
 /* ---- cgroup.c, devfilter.c ---- */
 
 #define PORT_CGROUP_SETS 8
+#define PORT_CGROUP_SPARES 4
 
 /* One mounted hierarchy, out of a line of mountinfo; texts are the line's. */
 struct port_hierarchy {
@@ -141,6 +142,8 @@ struct port_cgroup_member {
 struct port_cgroup_set {
     struct port_cgroup_member v[PORT_CGROUP_SETS];
     size_t n;
+    char spare[PORT_CGROUP_SPARES][512]; /* where a group may be made later: by a pause, by a limit that comes */
+    size_t spares;
     int unified; /* index of the v2 one, -1 */
     bool filter; /* the device rules are still to be attached to it */
 };
@@ -173,6 +176,8 @@ bool port_limits_inherit(const char *path);
 /* Makes the groups from the hierarchy's point, so many bytes of path, down to the last. each, if not NULL, sees every one, the point as the
  * first, as soon as it is there. False and errno. */
 bool port_cgroup_mkdir(const char *path, size_t point, bool (*each)(void *arg, const char *path, bool last), void *arg);
+/* Moves all that is in group from to the v1 group to, made as port_cgroup_mkdir makes it, until nothing new is forked where it was. */
+bool port_cgroup_move(const char *from, const char *to, size_t point);
 /* Sets them in the groups of set. */
 int port_limits_apply(const struct port_cgroup_set *set, const struct port_limits *limits, struct kist_error *err) KIST_CHECKED;
 /* The kernel has killed a process of the groups for want of memory. */

@@ -14,7 +14,7 @@ static int act(const struct kist_engine *engine, const struct kist_container *c,
     const struct options *o = arg;
 
     (void)operand;
-    return kist_container_update(engine, c, &o->limits, o->restart, err);
+    return kist_container_update(engine, c->id, &o->limits, o->restart, err);
 }
 
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)

@@ -95,6 +95,8 @@ int kist_container_write_state(const struct kist_engine *e, struct port_dir *dir
                                const struct kist_container_state *state, struct kist_error *err) KIST_CHECKED;
 int kist_container_read_state(struct port_dir *dir, struct kist_container_state *state,
                               struct kist_error *err) KIST_CHECKED;
+/* Whoever changes config.json holds it; waited for as kist_store_wait_lock has it. port_file_discard it. */
+int kist_container_lock(struct port_dir *dir, struct port_file **lock, struct kist_error *err) KIST_CHECKED;
 /* config.json; cJSON_Delete it. */
 int kist_container_read_config(struct port_dir *dir, cJSON **config, struct kist_error *err) KIST_CHECKED;
 

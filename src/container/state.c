@@ -1,4 +1,4 @@
-/* The files of containers/<id>/: config.json and container.json, written once, and state.json. */
+/* The files of containers/<id>/: container.json, written once, config.json and state.json. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -51,6 +51,17 @@ static int read_json(struct port_dir *dir, const char *name, cJSON **root, struc
 int kist_container_read_config(struct port_dir *dir, cJSON **config, struct kist_error *err)
 {
     return read_json(dir, CONFIG, config, err);
+}
+
+int kist_container_lock(struct port_dir *dir, struct port_file **lock, struct kist_error *err)
+{
+    int rc = port_file_open(lock, dir, FIXED, err);
+
+    if (rc == 0 && (rc = kist_store_wait_lock(*lock, true, "container", port_dir_path(dir), err)) < 0) {
+        port_file_discard(*lock);
+    }
+    *lock = rc < 0 ? NULL : *lock;
+    return rc;
 }
 
 /* process.args, as a person would type them. */

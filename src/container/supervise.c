@@ -11,6 +11,7 @@
 #include "container/output.h"
 #include "container/spec.h"
 #include "container/supervise_private.h"
+#include "container/update.h"
 #include "port/cgroup.h"
 #include "port/channel.h"
 #include "port/clock.h"
@@ -70,6 +71,8 @@ static void leave_network(struct kist_supervisor *s)
 
 static void note_begun(struct kist_supervisor *s)
 {
+    struct kist_error err;
+
     s->state = (struct kist_container_state){.started_once = true, .started = port_clock_now()};
     s->began = port_clock_monotonic();
     s->kill_at = s->resume_at = 0;
@@ -83,6 +86,9 @@ static void note_begun(struct kist_supervisor *s)
     }
     kist_health_begin(s);
     kist_supervisor_note(s);
+    if (kist_container_catch_up(s->in->held, s->in->dir, s->running.group, &err) < 0) {
+        warn(s, &err);
+    }
     note_state(s);
     kist_event_add(s->in->e, &s->in->of, "start", NULL, NULL);
     if (s->in->how->notify && !s->health) {

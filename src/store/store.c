@@ -55,17 +55,34 @@ int kist_store_read(struct port_dir *dir, const char *name, struct kist_buf *out
 
 /* ---- locks and writing ---- */
 
-void kist_store_tell_wait(const struct port_file *f, const char *what, const char *name)
+void kist_store_lock_holder(const struct port_file *f, char text[KIST_STORE_HOLDER_MAX])
 {
     char command[128];
     int holder = port_file_lock_holder(f, command, sizeof(command));
 
-    if (holder > 0) {
-        kist_log(KIST_LOG_WARN, "waiting for %s '%s', locked by process %d%s%s%s", what, name, holder, command[0] ? " (" : "",
-                 command, command[0] ? ")" : "");
-    } else {
-        kist_log(KIST_LOG_WARN, "waiting for %s '%s', locked by another process", what, name);
+    if (holder == 0 || !kist_str_format(text, KIST_STORE_HOLDER_MAX, "process %d%s%s%s", holder, command[0] ? " (" : "", command,
+                                        command[0] ? ")" : "")) {
+        memcpy(text, "another process", sizeof("another process"));
     }
+}
+
+void kist_store_tell_wait(const struct port_file *f, const char *what, const char *name)
+{
+    char holder[KIST_STORE_HOLDER_MAX];
+
+    kist_store_lock_holder(f, holder);
+    kist_log(KIST_LOG_WARN, "waiting for %s '%s', locked by %s", what, name, holder);
+}
+
+int kist_store_wait_lock(struct port_file *f, bool exclusive, const char *what, const char *name, struct kist_error *err)
+{
+    int rc = port_file_lock(f, exclusive, 1000, err);
+
+    if (rc == KIST_E_CONFLICT) {
+        kist_store_tell_wait(f, what, name);
+        rc = port_file_lock(f, exclusive, -1, err);
+    }
+    return rc;
 }
 
 int kist_store_lock(struct kist_store *s, bool exclusive, struct port_file **lock, struct kist_error *err)
@@ -77,11 +94,7 @@ int kist_store_lock(struct kist_store *s, bool exclusive, struct port_file **loc
     if (rc < 0) {
         return rc;
     }
-    rc = port_file_lock(f, exclusive, 1000, err);
-    if (rc == KIST_E_CONFLICT) {
-        kist_store_tell_wait(f, "the store", kist_store_root(s));
-        rc = port_file_lock(f, exclusive, -1, err);
-    }
+    rc = kist_store_wait_lock(f, exclusive, "the store", kist_store_root(s), err);
     if (rc < 0) {
         port_file_discard(f);
         return rc;

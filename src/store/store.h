@@ -310,4 +310,12 @@ bool kist_store_volume_path(const struct kist_store *s, const char *name, char *
 int kist_store_write_file(struct kist_store *s, struct port_dir *dir, const char *name, const void *data, size_t len,
                           struct kist_error *err) KIST_CHECKED;
 
+/* ---- locks on files of any kind ---- */
+
+#define KIST_STORE_HOLDER_MAX 160
+/* For messages, who holds a lock on f now: "process 123 (kist pull a)", or "another process". */
+void kist_store_lock_holder(const struct port_file *f, char text[KIST_STORE_HOLDER_MAX]);
+/* Waits for as long as it is held elsewhere; after a second a warning says "waiting for <what> '<name>', locked by" whom. */
+int kist_store_wait_lock(struct port_file *f, bool exclusive, const char *what, const char *name, struct kist_error *err) KIST_CHECKED;
+
 #endif

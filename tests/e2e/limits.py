@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What a container may use: the flags, what the kernel makes of them, what is told when they are hit."""
+import fcntl
 import glob
 import json
 import os
@@ -97,6 +98,51 @@ def changed_while_it_runs(t):
     t.fails(2, "minimum memory limit allowed is 6MB", "update", "-m", "1m", "changing")
     t.fails(12, "no such container", "update", "-m", "64m", "nobody")
     t.fails(2, "nothing to change", "update", "changing")
+
+
+@test
+def changed_while_it_starts(t):
+    """Who starts it has read its limits, and nobody can see yet that it runs: the change holds all the same."""
+    need("memory")
+    quota = {"KIST_STORE_QUOTA": "1GiB"}  # with one, both have to have the store's lock
+    c = t.kist("create", "--name", "late", "-m", "64m", box(), "sleep", "1000").out.strip()
+    t.undo.callback(lambda: t.kist("rm", "-f", c))
+    with open(os.path.join(t.root, "lock"), "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        starting = t.start("start", "-a", "late", env=quota)
+        contains(starting.stderr.readline().decode(), "waiting for the store", "what the starter tells")
+        changing = t.start("update", "-m", "32m", "late", env=quota)
+        contains(changing.stderr.readline().decode(), "waiting for the store", "what the changer tells")
+    t.finish(changing, ["update"])
+    wait_until(lambda: t.kist("inspect", "-f", "{{.State.Status}}", c).out == "running\n", "its beginning")
+    equal(read("memory", c, "memory.limit_in_bytes"), str(32 << 20), "the limit")
+    equal(kit.list_dir(f"/run/kist/{c}").count("changed"), 0, "the mark left")
+    t.kist("kill", c)
+    t.finish(starting, ["start"], code=137)
+
+
+@test
+def changed_by_many_hands(t):
+    """Each changes another limit: none takes back what another one did."""
+    for controller in ("memory", "cpu", "pids", "cpuset"):
+        need(controller)
+    c = t.kist("run", "-d", "--name", "many", box(), "sleep", "1000").out.strip()
+    t.undo.callback(lambda: t.kist("rm", "-f", c, code=(0, 12)))
+    for value in ("1", "2", "3"):
+        changes = [t.start("update", *flags, "many") for flags in (["-m", f"{value}00m"], ["--pids-limit", f"{value}0"], ["--cpus", value],
+                                                                   ["--cpu-shares", f"{value}00"], ["--cpuset-cpus", CPU], ["--restart", f"on-failure:{value}"])]
+        for child in changes:
+            t.finish(child, ["update"], out="many")
+        host = t.kist("inspect", c).json()[0]["HostConfig"]
+        equal((host["Memory"], host["PidsLimit"], host["NanoCpus"], host["CpuShares"], host["CpusetCpus"], host["RestartPolicy"]["MaximumRetryCount"]),
+              (int(value) * 100 << 20, int(value) * 10, int(value) * 10**9, int(value) * 100, CPU, int(value)), "what is kept")
+        equal([read(controller, c, name) for controller, name in (("memory", "memory.limit_in_bytes"), ("pids", "pids.max"), ("cpu", "cpu.cfs_quota_us"),
+                                                           ("cpu", "cpu.shares"))],
+              [str(int(value) * 100 << 20), value + "0", value + "00000", value + "00"], "what the kernel has")
+    # it began without a group of cpuset's
+    equal((read("cpuset", c, "cpuset.cpus"), read("cpuset", c, "cgroup.procs")), (CPU, read("pids", c, "cgroup.procs")), "processors, and who is bound to them")
+    t.kist("rm", "-f", c)
+    equal(glob.glob(f"{GROUPS}/*/kist/{c}"), [], "groups that are left")
 
 
 @test

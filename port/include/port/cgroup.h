@@ -48,7 +48,7 @@ void port_cgroup_kill(const char *name);
 int port_cgroup_remove(const char *name, struct kist_error *err) KIST_CHECKED;
 
 /*
- * Changes what the group of that name may use; what limits does not speak of stays. KIST_E_UNSUPPORTED names the controller this
+ * Changes what the group of that name may use, and what runs in it; what limits does not speak of stays. KIST_E_UNSUPPORTED names the controller this
  * kernel lacks; KIST_E_IO: it refuses, as for a memory limit below what is used.
  */
 int port_cgroup_limit(const char *name, const struct port_limits *limits, struct kist_error *err) KIST_CHECKED;
