@@ -16,6 +16,7 @@
 #define PERIOD 100000U /* microseconds, the kernel's own */
 
 const char *const port_cgroup_controllers[] = {"memory", "pids", "cpu", "cpuset", "blkio", NULL};
+static const char *const options[] = {"CONFIG_MEMCG", "CONFIG_CGROUP_PIDS", "CONFIG_CGROUP_SCHED", "CONFIG_CPUSETS", "CONFIG_BLK_CGROUP"};
 
 /* The text for the file; false where nothing is said. */
 typedef bool format_fn(char dst[TEXT_MAX], const struct port_limits *l, bool v2);
@@ -104,11 +105,12 @@ static bool v2_weight(char dst[TEXT_MAX], const struct port_limits *l, bool v2)
 
 static const struct knob {
     unsigned controller;
-    const char *v1, *v2, *what, *option;
+    const char *v1, *v2, *what;
+    const char *option; /* that a kernel with the controller may lack */
     format_fn *format;
 } knobs[] = {
     {PORT_MEMORY, "memory.limit_in_bytes", "memory.max", "memory", "CONFIG_MEMCG", memory},
-    {PORT_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", "swap", "CONFIG_MEMCG with CONFIG_SWAP", swap},
+    {PORT_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", "swap", "CONFIG_SWAP", swap},
     {PORT_MEMORY, "memory.soft_limit_in_bytes", "memory.low", "reserved memory", "CONFIG_MEMCG", reservation},
     {PORT_CPU, "cpu.shares", "cpu.weight", "processor shares", "CONFIG_FAIR_GROUP_SCHED", shares},
     {PORT_CPU, "cpu.cfs_period_us", NULL, "processor time", "CONFIG_CFS_BANDWIDTH", period},
@@ -116,7 +118,7 @@ static const struct knob {
     {PORT_PIDS, "pids.max", "pids.max", "processes", "CONFIG_CGROUP_PIDS", pids},
     {PORT_CPUSET, "cpuset.cpus", "cpuset.cpus", "processors", "CONFIG_CPUSETS", cpus},
     {PORT_CPUSET, "cpuset.mems", "cpuset.mems", "memory nodes", "CONFIG_CPUSETS", mems},
-    {PORT_BLKIO, "blkio.weight", "io.weight", "block devices", "CONFIG_BLK_CGROUP", v2_weight},
+    {PORT_BLKIO, "blkio.weight", "io.weight", "block devices", "CONFIG_BFQ_GROUP_IOSCHED or CONFIG_BLK_CGROUP_IOCOST", v2_weight},
     {PORT_BLKIO, "blkio.bfq.weight", "io.bfq.weight", "block devices", "CONFIG_BFQ_GROUP_IOSCHED", weight},
 };
 
@@ -153,6 +155,11 @@ static bool say_file(int dir, const char *file, const char *text)
 
 /* ---- v2: controllers are handed down ---- */
 
+static const char *v2_name(unsigned controller)
+{
+    return controller == PORT_BLKIO ? "io" : port_cgroup_controllers[controller];
+}
+
 static void hand_on(const char *path, const char *controller)
 {
     char text[32];
@@ -168,10 +175,8 @@ void port_limits_delegate(const char *group, unsigned controllers)
     char path[600];
 
     for (unsigned i = 0; port_cgroup_controllers[i]; i++) {
-        const char *name = i == PORT_BLKIO ? "io" : port_cgroup_controllers[i];
-
         if ((controllers & 1U << i) != 0 && kist_str_format(path, sizeof(path), "%s/cgroup.subtree_control", group)) {
-            hand_on(path, name);
+            hand_on(path, v2_name(i));
         }
     }
 }
@@ -227,6 +232,34 @@ static bool has_twin(const struct port_cgroup_set *set, const struct knob *k)
     return false;
 }
 
+/* The controller is there, and lacks just this. */
+static bool is_handed_on(const struct port_cgroup_set *set, unsigned controller)
+{
+    char text[256], *rest = text, *word;
+    bool found = false;
+
+    for (size_t i = 0; i < set->n; i++) {
+        found = found || ((int)i != set->unified && (set->v[i].controllers & 1U << controller) != 0);
+    }
+    if (!found && set->unified >= 0 && port_cgroup_read(set->v[set->unified].dir, "cgroup.controllers", text, sizeof(text))) {
+        while ((word = strsep(&rest, " \n"))) {
+            found = found || strcmp(word, v2_name(controller)) == 0;
+        }
+    }
+    return found;
+}
+
+static int refuse(const struct port_cgroup_set *set, const struct knob *k, struct kist_error *err)
+{
+    const char *name = set->unified >= 0 ? v2_name(k->controller) : port_cgroup_controllers[k->controller];
+
+    return is_handed_on(set, k->controller)
+               ? kist_error_set(err, KIST_E_UNSUPPORTED, "this kernel cannot limit %s: its controller '%s' cannot do that (%s)", k->what, name,
+                                k->option)
+               : kist_error_set(err, KIST_E_UNSUPPORTED, "this kernel cannot limit %s here: it has no controller '%s' (%s), or does not hand it on",
+                                k->what, name, options[k->controller]);
+}
+
 static int apply_one(const struct port_cgroup_set *set, const struct port_limits *limits, const struct knob *k,
                      struct kist_error *err)
 {
@@ -239,8 +272,7 @@ static int apply_one(const struct port_cgroup_set *set, const struct port_limits
         return 0;
     }
     if (dir < 0) {
-        return kist_error_set(err, KIST_E_UNSUPPORTED, "this kernel cannot limit %s here (%s, or its controller is not enabled)",
-                              k->what, k->option);
+        return refuse(set, k, err);
     }
     return say_file(dir, file, text) ? 0
                                      : kist_error_sys(err, KIST_E_IO, errno, "cannot limit %s: '%s' does not take '%s'", k->what,

@@ -105,7 +105,7 @@ static int put_numbers(cJSON *check, const struct kist_run_options *o, struct ki
 
     for (size_t i = 0; rc == 0 && i < KIST_COUNT(numbers); i++) {
         if (numbers[i].value > 366ULL * 24 * 3600 * 1000) {
-            return kist_error_set(err, KIST_E_USAGE, "a health check's %s must be less than a year", numbers[i].name);
+            return kist_error_set(err, KIST_E_USAGE, "a health check's %s is too large", numbers[i].name);
         }
         if (numbers[i].value > 0) {
             cJSON_DeleteItemFromObjectCaseSensitive(check, numbers[i].name);

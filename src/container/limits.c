@@ -6,6 +6,7 @@
 #include "base/str.h"
 
 #define MEMORY_MIN (6U << 20)
+#define MEMORY_MAX (1ULL << 52) /* with as much swap it still is a number that JSON has exactly */
 #define PERIOD 100000U
 #define NANO 1000000000ULL
 /* A JSON number that means "no limit". */
@@ -44,6 +45,9 @@ static int read_size(const char *flag, const char *text, bool any, double *bytes
     if (!kist_str_bytes(text, &value)) {
         return kist_error_set(err, KIST_E_USAGE, "invalid size for --%s: '%.100s'", flag, text);
     }
+    if (value > MEMORY_MAX) {
+        return kist_error_set(err, KIST_E_USAGE, "invalid size for --%s: '%.100s' is more than 4PiB", flag, text);
+    }
     *bytes = (double)value;
     return 0;
 }
@@ -56,13 +60,13 @@ static double memory_of(const cJSON *resources)
 }
 
 /* Without a word on swap, as much of it as of memory: as Docker has it. */
-static int put_swap(cJSON *resources, const struct kist_limit_options *o, struct kist_error *err)
+static int put_swap(cJSON *resources, const struct kist_limit_options *o, bool with_memory, struct kist_error *err)
 {
     const double memory = memory_of(resources);
     double swap = 2 * memory;
     int rc = o->memory_swap ? read_size("memory-swap", o->memory_swap, true, &swap, err) : 0;
 
-    if (rc < 0 || (!o->memory_swap && !o->memory)) {
+    if (rc < 0 || (!o->memory_swap && !with_memory)) {
         return rc;
     }
     if (memory == 0 && swap != ANY) {
@@ -81,12 +85,12 @@ static int put_memory(cJSON *resources, const struct kist_limit_options *o, stru
 
     if (o->memory) {
         rc = read_size("memory", o->memory, false, &bytes, err);
-        if (rc == 0 && bytes < MEMORY_MIN) {
+        if (rc == 0 && bytes > 0 && bytes < MEMORY_MIN) {
             return kist_error_set(err, KIST_E_USAGE, "minimum memory limit allowed is 6MB");
         }
-        rc = rc < 0 ? rc : put_number(resources, "memory", "limit", bytes, err);
+        rc = rc < 0 || bytes == 0 ? rc : put_number(resources, "memory", "limit", bytes, err);
     }
-    rc = rc < 0 ? rc : put_swap(resources, o, err);
+    rc = rc < 0 ? rc : put_swap(resources, o, bytes > 0, err);
     if (rc == 0 && o->memory_reservation) {
         rc = read_size("memory-reservation", o->memory_reservation, false, &bytes, err);
         if (rc == 0 && memory_of(resources) > 0 && bytes > memory_of(resources)) {

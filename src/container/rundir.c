@@ -33,6 +33,12 @@ static int hold_once(struct kist_rundir *r, struct port_dir *run, const char *id
 
     rc = rc < 0 ? rc : port_file_open_rw(&r->lock, r->dir, LOCK, err);
     rc = rc < 0 ? rc : port_file_lock(r->lock, true, wait_ms, err);
+    if (rc == KIST_E_CONFLICT) {
+        char holder[KIST_STORE_HOLDER_MAX];
+
+        kist_store_lock_holder(r->lock, holder);
+        (void)kist_error_set(err, rc, "container '%.12s' is held by %s", id, holder);
+    }
     /* whoever had it may have removed it: then our lock is on a file nobody finds any more */
     if (rc == 0 && !port_file_is(r->lock, r->dir, LOCK)) {
         rc = KIST_E_NOT_FOUND;

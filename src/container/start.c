@@ -16,15 +16,20 @@
 
 #define AMOUNT_MAX 48 /* "--store-reserve=...": bytes or a share */
 
-/* Held by another process: it runs. */
+/* Held by another process: it runs, or that one changes it. */
 static int hold_to_run(struct kist_rundir *held, const struct kist_engine *e, const char *id,
                        struct kist_error *err)
 {
+    struct kist_running running;
     int rc = kist_rundir_hold(held, e, id, LOCK_WAIT_MS, err);
 
-    return rc == KIST_E_CONFLICT
-               ? kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' is running already, or its files are being copied", id)
-               : rc;
+    if (rc == KIST_E_CONFLICT && kist_rundir_look(e, id, &running, NULL) >= 0) {
+        if (running.process.pid > 0 || running.restarting) {
+            (void)kist_error_set(err, rc, "container '%.12s' is running already", id);
+        }
+        kist_running_release(&running);
+    }
+    return rc;
 }
 
 /* ---- detached ---- */

@@ -15,7 +15,7 @@
 /* How long a killed container may take to go. */
 #define KILL_WAIT_MS 10000
 /* How long another kist may be at it that does not run it. */
-#define BUSY_WAIT_MS 2000
+#define BUSY_WAIT_MS 1000
 #define KILL_TRIES 10
 
 /* Nobody watches over it any more: its process goes, and its groups. */
@@ -116,7 +116,7 @@ int kist_container_sweep(const struct kist_engine *e, struct kist_error *err)
 
 /* ---- removing ---- */
 
-/* Whoever runs it is asked to end it; who does not answer is killed, and it dies with him. */
+/* Whoever runs it is asked to end it; who does not answer is killed, and it dies with him. 1: nobody runs it yet, or at all. */
 static int end_it(const struct kist_engine *e, const char *id, struct kist_error *err)
 {
     const struct kist_packet ask = {.kind = KIST_ASK_SIGNAL, .a = SIGKILL};
@@ -133,7 +133,7 @@ static int end_it(const struct kist_engine *e, const char *id, struct kist_error
     }
     rc = kist_rundir_look(e, id, &running, err);
     if (rc == 1) {
-        rc = running.process.pid > 0 ? port_process_signal(&running.process, SIGKILL, err) : 0;
+        rc = running.process.pid > 0 ? port_process_signal(&running.process, SIGKILL, err) : fd < 0;
         if (rc == 0 && fd >= 0 && running.supervisor.pid > 0) {
             rc = port_process_signal(&running.supervisor, SIGKILL, err);
         }
@@ -147,6 +147,7 @@ static int hold_to_remove(struct kist_rundir *held, const struct kist_engine *e,
                           struct kist_error *err)
 {
     struct kist_running running;
+    bool told = false;
     int rc = kist_rundir_hold(held, e, id, 0, err);
 
     if (rc != KIST_E_CONFLICT) {
@@ -165,13 +166,19 @@ static int hold_to_remove(struct kist_rundir *held, const struct kist_engine *e,
                                      "container '%.12s' is running; stop it first, or use --force", id);
     }
     kist_running_release(&running);
-    /* again and again: it may just be starting, and hear of nothing yet */
-    for (int tried = 0; tried < KILL_TRIES; tried++) {
-        rc = end_it(e, id, err);
-        rc = rc < 0 ? rc : kist_rundir_hold(held, e, id, BUSY_WAIT_MS, err);
+    /* again and again: it may just be starting, and hear of nothing yet; who copies its files is waited for */
+    for (int tried = 0; tried < KILL_TRIES;) {
+        int idle = end_it(e, id, err);
+
+        rc = idle < 0 ? idle : kist_rundir_hold(held, e, id, BUSY_WAIT_MS, err);
         if (rc != KIST_E_CONFLICT) {
             break;
         }
+        if (idle == 1 && !told) {
+            kist_log(KIST_LOG_WARN, "waiting: %s", err->message);
+            told = true;
+        }
+        tried += idle == 0;
     }
     return rc;
 }

@@ -206,14 +206,15 @@ def not_running(t):
 @test
 def held_meanwhile(t):
     """Nobody starts what is being copied; a copy that is killed leaves nothing."""
-    t.kist("create", "-q", "--name", "still", SHARED["busybox"], "cat", "/tmp/late")
+    container = t.kist("create", "-q", "--name", "still", SHARED["busybox"], "cat", "/tmp/late").out.strip()
     child = t.start("cp", "-", "still:/tmp", stdin=-1)
     with tarfile.open(fileobj=child.stdin, mode="w|") as tar:
         member = tarfile.TarInfo("late")
         member.size = 2 << 20
         tar.addfile(member, io.BytesIO(b"x" * member.size))  # more than a pipe holds: it reads by now
-        t.fails(125, "is running already, or its files are being copied", "start", "still")
-        t.fails(17, "is locked by another process", "rm", "still")
+        holder = f"container '{container[:12]}' is held by process {child.pid} ("
+        t.fails(125, holder, "start", "still")
+        t.fails(17, holder, "rm", "still")
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         try:
@@ -227,6 +228,26 @@ def held_meanwhile(t):
     t.children.remove(child)
     t.kist("start", "-a", "still", code=(0, 1))
     t.kist("rm", "still")
+
+
+@test
+def removed_meanwhile(t):
+    """rm -f waits for a copy, saying so, and does not kill it; one that runs is removed under the copy's feet."""
+    container = t.kist("create", "-q", "--name", "still", SHARED["busybox"]).out.strip()
+    child = t.start("cp", "-", "still:/tmp", stdin=-1)
+    tar = archive(("late", tarfile.REGTYPE, "x" * (2 << 20)))
+    child.stdin.write(tar[:-4096])  # more than a pipe holds: it reads by now
+    removing = t.start("rm", "-f", "still")
+    contains(removing.stderr.readline().decode(), f"waiting: container '{container[:12]}' is held by process {child.pid} (", "what rm -f tells")
+    t.finish(child, ["cp"], input=tar[-4096:])
+    t.finish(removing, ["rm"], out="still\n", err="")
+    equal(t.kist("ps", "-aq").out, "", "the containers left")
+    up(t)
+    child = t.start("cp", "-", "box:/tmp", stdin=-1)
+    child.stdin.write(tar[:-4096])
+    equal(t.kist("rm", "-f", "box").err, "", "what rm -f tells of one that runs")
+    t.finish(child, ["cp"], input=tar[-4096:], code=(0, 1, 12, 17))
+    equal([t.kist("ps", "-aq").out, kit.list_dir(os.path.join(t.root, "containers")), kit.list_dir(os.path.join(t.root, "tmp"))], ["", [], []], "what is left")
 
 
 @test

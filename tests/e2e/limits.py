@@ -39,6 +39,8 @@ def what_the_kernel_is_told(t):
     for controller in ("memory", "cpu", "pids", "cpuset"):
         need(controller)
     c = start(t, "-m", "64m", "--memory-reservation", "32m", "--cpus", "1.5", "--cpu-shares", "512", "--pids-limit", "20", "--cpuset-cpus", CPU)
+    t.kist("run", "--rm", "-m", "4096t", box(), "true")  # 4 PiB
+    equal(t.kist("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}", start(t, "-m", "0")).out, "0 0\n", "no limit, as Docker has it")
     for controller, name, value in (("memory", "memory.limit_in_bytes", 64 << 20), ("memory", "memory.memsw.limit_in_bytes", 128 << 20),
                                     ("memory", "memory.soft_limit_in_bytes", 32 << 20), ("cpu", "cpu.cfs_quota_us", 150000),
                                     ("cpu", "cpu.cfs_period_us", 100000), ("cpu", "cpu.shares", 512), ("pids", "pids.max", 20),
@@ -178,6 +180,9 @@ def other_flags(t):
 def what_makes_no_sense(t):
     for flags, message in ((["-m", "5m"], "minimum memory limit allowed is 6MB"), (["-m", "lots"], "invalid size for --memory: 'lots'"),
                            (["-m", "99999999999999999999"], "invalid size for --memory"),
+                           (["-m", "9223372036854775807"], "invalid size for --memory: '9223372036854775807' is more than 4PiB"),
+                           (["-m", "64m", "--memory-swap", "5000t"], "invalid size for --memory-swap: '5000t' is more than 4PiB"),
+                           (["--health-cmd", "true", "--health-retries", "18446744073709551615"], "a health check's Retries is too large"),
                            (["--memory-swap", "64m"], "you should always set the memory limit"),
                            (["-m", "64m", "--memory-swap", "32m"], "should be larger than the memory limit"),
                            (["--cpus", "0"], "invalid value for --cpus"), (["--cpus", "1.0000000001"], "invalid value for --cpus"),

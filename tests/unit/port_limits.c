@@ -90,3 +90,20 @@ TEST(no_swap)
     CHECK(port_limits_apply(&set, &pids, &err) == KIST_E_UNSUPPORTED);
     remove_group(&set);
 }
+
+/* What is missing is named: the controller, or what it could do. */
+TEST(lacking)
+{
+    const struct port_limits weight = {.io_weight = 500}, pids = {.pids = 5};
+    struct port_cgroup_set set = make_group(true, "cgroup.controllers", NULL);
+    struct kist_error err = {.code = KIST_OK};
+    int file = openat(set.v[0].dir, "cgroup.controllers", O_WRONLY | O_CLOEXEC);
+
+    REQUIRE(file >= 0 && write(file, "cpu io memory\n", 14) == 14 && close(file) == 0);
+    CHECK(port_limits_apply(&set, &weight, &err) == KIST_E_UNSUPPORTED);
+    CHECK_STR(err.message, "this kernel cannot limit block devices: its controller 'io' cannot do that (CONFIG_BFQ_GROUP_IOSCHED or "
+                           "CONFIG_BLK_CGROUP_IOCOST)");
+    CHECK(port_limits_apply(&set, &pids, &err) == KIST_E_UNSUPPORTED);
+    CHECK_STR(err.message, "this kernel cannot limit processes here: it has no controller 'pids' (CONFIG_CGROUP_PIDS), or does not hand it on");
+    remove_group(&set);
+}
