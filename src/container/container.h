@@ -14,6 +14,9 @@
  *                "kist.ipc"              "shareable", "none", "host", "container:<id>": who shares its IPC namespace; else nobody may
  *                "org.opencontainers.image.stopSignal": "SIGTERM"
  *                "kist.rootfs": "overlay", "tmpfs" or "copy" (rootfs.h), "kist.rootfs.size": bytes that may be written to it
+ *                "kist.told"             what its flags said instead of the image, for a commit: an object as text, as an image's
+ * "config" (OCI image spec, config.md): Env ("NAME" alone takes one away), User, WorkingDir, StopSignal, Entrypoint and Cmd (empty: none),
+ * ExposedPorts, Volumes, Healthcheck
  *                "kist.restart", "kist.health", "kist.log..." and more: how it is looked after (plan.h)
  *   mounts       every mount is nodev unless its options say "dev"; a bind's relative source is in the
  * bundle: "etc/hosts", "etc/hostname", "etc/resolv.conf"  files made at each start for this container

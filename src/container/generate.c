@@ -112,7 +112,7 @@ static int prepare(struct kist_generation *g, struct kist_error *err)
         rc = kist_user_lookup(&g->user, user ? user : "", g->context->read_file, g->context->read_file_arg,
                               err);
     }
-    return rc;
+    return rc < 0 ? rc : kist_generate_env(&g->env, o, err);
 }
 
 static int put_root(cJSON *spec, const struct kist_generation *g, struct kist_error *err)
@@ -155,6 +155,9 @@ static int build(cJSON *spec, struct kist_generation *g, struct kist_error *err)
         rc = kist_generate_network(spec, g, err);
     }
     if (rc == 0) {
+        rc = kist_generate_told(spec, g, err);
+    }
+    if (rc == 0) {
         rc = kist_generate_extras(spec, g, err);
     }
     return rc;
@@ -176,6 +179,7 @@ int kist_spec_generate(cJSON **out, const struct kist_config *image, const struc
         spec = NULL;
     }
     kist_user_release(&g.user);
+    kist_strv_release(&g.env);
     return rc;
 }
 

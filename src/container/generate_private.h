@@ -22,6 +22,7 @@ struct kist_generation {
     const struct kist_spec_context *context;
     struct kist_security security;
     struct kist_user user;
+    struct kist_strv env; /* as --env-file and -e say: "NAME=value"; "NAME" where it has none */
     uint64_t capabilities;
     char hostname[65];
     const char *rootfs_propagation; /* what the mounts need */
@@ -40,6 +41,12 @@ int kist_generate_notes(cJSON *spec, const struct kist_generation *g, struct kis
 
 /* The annotations of container/network.h; after the others. */
 int kist_generate_network(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
+
+/* The annotation that says what the flags have instead of the image; after the others. */
+int kist_generate_told(cJSON *spec, const struct kist_generation *g, struct kist_error *err) KIST_CHECKED;
+
+/* What --env-file and -e say, in this order. */
+int kist_generate_env(struct kist_strv *env, const struct kist_run_options *o, struct kist_error *err) KIST_CHECKED;
 
 /* A user namespace: into linux, behind the other namespaces. */
 int kist_generate_users(cJSON *linux_part, const struct kist_run_options *o, struct kist_error *err) KIST_CHECKED;

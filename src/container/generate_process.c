@@ -44,8 +44,7 @@ static int put_args(cJSON *process, const struct kist_generation *g, struct kist
     return rc;
 }
 
-/* What --env-file and -e say, in this order. */
-static int user_env(struct kist_strv *env, const struct kist_run_options *o, struct kist_error *err)
+int kist_generate_env(struct kist_strv *env, const struct kist_run_options *o, struct kist_error *err)
 {
     int rc = 0;
 
@@ -88,12 +87,8 @@ static int put_all(struct kist_strv *env, const struct kist_strv *list, struct k
  */
 static int make_env(struct kist_strv *env, const struct kist_generation *g, struct kist_error *err)
 {
-    KIST_AUTO(strv) struct kist_strv user = {0};
-    int rc = user_env(&user, g->options, err);
+    int rc = kist_env_put(env, KIST_ENV_PATH, err);
 
-    if (rc == 0) {
-        rc = kist_env_put(env, KIST_ENV_PATH, err);
-    }
     if (rc == 0) {
         rc = put_pair(env, "HOSTNAME", g->hostname, err);
     }
@@ -104,7 +99,7 @@ static int make_env(struct kist_strv *env, const struct kist_generation *g, stru
         rc = put_all(env, &g->image->env, err);
     }
     if (rc == 0) {
-        rc = put_all(env, &user, err);
+        rc = put_all(env, &g->env, err);
     }
     if (rc == 0 && !kist_env_get(env, "HOME", 4)) {
         rc = put_pair(env, "HOME", g->user.home, err);

@@ -248,4 +248,51 @@ def changes_as_docker_has_them(t):
     equal(len(config["history"]), len(config2["history"]), "steps")
 
 
+CREATED = [
+    ["BASE"],
+    ["-e", "HOME=/h", "-e", "B=2", "-e", "A=3", "-e", "HOSTNAME=x", "BASE", "two", "words"],
+    ["-e", "C", "-e", "B=1", "-e", "B=2", "--env-file", "FILE", "BASE"],
+    ["-p", "8080:90", "-p", "53:53/udp", "--expose", "100-101", "--expose", "7/udp", "-P", "BASE"],
+    ["-v", "/made", "-v", "/etc:/host", "-v", "named:/named", "--mount", "type=volume,target=/mounted", "BASE"],
+    ["--label", "k=other", "--label", "m=1", "-u", "app:12", "-w", "/tmp", "BASE"],
+    ["--entrypoint", "/bin/echo", "BASE"],
+    ["--entrypoint", "/bin/echo", "BASE", "one"],
+    ["--entrypoint", "", "BASE", "/bin/true"],
+    ["--stop-signal", "SIGTERM", "--health-cmd", "true", "--health-interval", "5s", "--health-retries", "2", "BASE"],
+    ["--no-healthcheck", "BASE"],
+]
+
+
+@test
+def what_it_was_created_with(t):
+    """Every option that says something of an image, beside Docker's commit of a container made by the same words."""
+    docker = Dockerd(t)
+    with tarfile.open(t.path("base.tar"), "w") as tar:
+        os.makedirs(t.path("base", "etc"))
+        t.write("base/etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n")
+        tar.add(t.path("base"), ".")
+    changes = ["-c", 'ENTRYPOINT ["/bin/sh", "-c"]', "-c", 'CMD ["true"]', "-c", "ENV PATH=/bin A=1 C=4", "-c", "LABEL k=v", "-c", "EXPOSE 80",
+               "-c", "VOLUME /data"]
+    docker.docker("import", *changes, t.path("base.tar"), "first")
+    docker.docker("create", "--name", "first", "--stop-signal", "SIGINT", "--health-cmd", "test", "--health-timeout", "3s", "first")
+    docker.docker("commit", "first", "base")
+    docker.docker("save", "-o", t.path("image.tar"), "base")
+    t.kist("load", "-i", t.path("image.tar"))
+    t.write("env", "D=5\nE=6\n")
+    for i, words in enumerate(CREATED):
+        words = [{"BASE": "base", "FILE": t.path("env")}.get(word, word) for word in words]
+        for command in docker.docker, t.kist:
+            command("create", "--name", f"box{i}", *words)
+            command("commit", f"box{i}", f"mine:{i}")
+        ours, theirs = details(t, f"mine:{i}")["Config"], json.loads(docker.docker("image", "inspect", f"mine:{i}"))[0]["Config"]
+        for name in ("Env", "Cmd", "Entrypoint", "WorkingDir", "Labels", "User", "ExposedPorts", "Volumes", "Healthcheck", "StopSignal"):
+            got, want = ours.get(name), theirs.get(name)
+            if name == "Env":  # dockerd's order is another each time; "C" is none
+                got, want = sorted(got), sorted(pair for pair in want if "=" in pair)
+            if name == "Healthcheck" and want["Test"] == ["NONE"]:  # there, with the times of the check that is no more
+                want = {"Test": ["NONE"]}
+            equal(got or None, want or None, f"{name} of what was created by {words}")
+        t.kist("rm", f"box{i}")
+
+
 kit.main(shared.prepare)

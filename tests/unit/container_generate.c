@@ -513,7 +513,49 @@ TEST(notes_for_the_engine)
     m.options.stop_signal = "INT";
     m.options.init = m.options.interactive = false;
     CHECK_OK(generate(&m), m.err);
-    CHECK_STR(member(&m, "annotations"), "{\"org.opencontainers.image.stopSignal\":\"INT\"}");
+    CHECK_STR(member(&m, "annotations"), "{\"org.opencontainers.image.stopSignal\":\"INT\",\"kist.told\":\"{\\\"StopSignal\\\":\\\"INT\\\"}\"}");
+    release(&m);
+}
+
+/* What the image has besides is not there: a commit knows it. */
+TEST(what_the_flags_said)
+{
+    static const char *const want =
+        "{\"Env\":[\"A=1\",\"HOME=/h\",\"GONE\"],\"User\":\"app\",\"WorkingDir\":\"/w\",\"StopSignal\":\"SIGINT\",\"Entrypoint\":[\"/e\"],"
+        "\"Cmd\":[\"one\"],\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{},\"90/tcp\":{},\"91/tcp\":{}},\"Volumes\":{\"/data\":{}},"
+        "\"Healthcheck\":{\"Test\":[\"NONE\"]}}";
+    struct made m;
+
+    init_true(&m);
+    add(&m.image.env, "B=2");
+    CHECK_OK(generate(&m), m.err);
+    CHECK_STR(member(&m, "annotations"), "{}");
+    add(&m.options.env, "A=1");
+    add(&m.options.env, "HOME=/h");
+    add(&m.options.env, "GONE");
+    m.options.user = "app";
+    m.options.workdir = "/w";
+    m.options.stop_signal = "SIGINT";
+    m.options.entrypoint = "/e";
+    add(&m.options.command, "one");
+    add(&m.options.publish, "8080:80");
+    add(&m.options.publish, "53:53/udp");
+    add(&m.options.expose, "90-91");
+    add(&m.options.volumes, "/data");
+    add(&m.options.volumes, "named:/other");
+    m.options.no_healthcheck = true;
+    CHECK_OK(generate(&m), m.err);
+    CHECK_STR(cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(m.config, "annotations"), "kist.told")), want);
+    m.options.entrypoint = "";
+    m.options.user = m.options.workdir = m.options.stop_signal = NULL;
+    m.options.no_healthcheck = false;
+    kist_strv_release(&m.options.env);
+    kist_strv_release(&m.options.publish);
+    kist_strv_release(&m.options.expose);
+    kist_strv_release(&m.options.volumes);
+    CHECK_OK(generate(&m), m.err);
+    CHECK_STR(cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(m.config, "annotations"), "kist.told")),
+              "{\"Entrypoint\":[],\"Cmd\":[\"one\"]}");
     release(&m);
 }
 
