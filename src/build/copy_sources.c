@@ -14,7 +14,7 @@
 
 static int past_limit(struct kist_copy_plan *c, struct kist_error *err)
 {
-    return kist_error_set(err, KIST_E_NO_SPACE, "%s failed: more files than 'mem' allows", c->name);
+    return kist_error_set(err, KIST_E_NO_SPACE, "%s failed: more files than 'mem' allows (leave some out by '.dockerignore', or raise it)", c->name);
 }
 
 static int add_name(struct kist_copy_plan *c, const char *text, size_t len, uint32_t *at, struct kist_error *err)
@@ -242,7 +242,7 @@ static int match(void *arg, const struct kist_layer_entry *e, struct kist_error 
     }
     m->bytes += strlen(path) + sizeof(char *) + sizeof(struct kist_copy_item);
     if (m->bytes > m->max || !kist_str_format(whole, sizeof(whole), "%s%s%s", m->prefix, m->prefix[0] ? "/" : "", path)) {
-        return kist_error_set(err, KIST_E_NO_SPACE, "more files match than 'mem' allows");
+        return kist_error_set(err, KIST_E_NO_SPACE, "more files match than 'mem' allows (leave some out by '.dockerignore', or raise it)");
     }
     rc = kist_strv_add(&m->found, whole, err);
     if (rc == 0 && directory) {

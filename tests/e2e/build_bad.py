@@ -138,6 +138,20 @@ def copies(t):
 
 
 @test
+def too_many_files(t):
+    """As with a million, where 'mem' is as it is by default: what is known of them stays in memory, and that has a bound."""
+    place = context(t, "FROM scratch\nCOPY . /all/\n")
+    for i in range(300):
+        os.makedirs(os.path.join(place, f"{i}"))
+    message = "COPY failed: more files than 'mem' allows (leave some out by '.dockerignore', or raise it)"
+    with untouched(t):
+        r = t.fails(16, "Dockerfile:2:6: " + message, "build", place, env={"KIST_MEM": "64k"})
+        check(r.err.endswith("\n    2 | COPY . /all/\n      |      ^\n"), f"no caret under the name: {r.err!r}")
+        t.fails(16, "Dockerfile:2:6: COPY failed: more files", "build", context(t, "FROM scratch\nCOPY * /all/\n"), env={"KIST_MEM": "64k"})
+    t.kist("build", context(t, "FROM scratch\nCOPY . /all/\n", _dockerignore="*\n!1*\n"), env={"KIST_MEM": "64k"})
+
+
+@test
 def a_file_that_cannot_be_read(t):
     """The context is a filesystem with damage in the middle of a file."""
     kit.need_programs("mksquashfs")

@@ -280,6 +280,18 @@ static int run_builder_prune(struct kist_error *err)
     return rc;
 }
 
+static int run_commit(struct kist_error *err)
+{
+    struct kist_store *s;
+    int rc = kist_store_open(&s, ROOT, false, err);
+
+    if (rc == 0) {
+        rc = commit_image(s, &old_id, "docker.io/library/other:latest", err);
+        kist_store_close(s);
+    }
+    return rc;
+}
+
 static void prepare_built(void)
 {
     struct kist_error err = {.code = KIST_OK};
@@ -772,6 +784,7 @@ const struct command commands[] = {
     {.group = "build", .name = "build", .prepare = prepare_old, .run = run_build},
     {.group = "build", .name = "build of stages, over another image", .prepare = prepare_old, .run = run_build_over},
     {.group = "build", .name = "build of what is in the cache", .prepare = prepare_built, .run = run_build},
+    {.group = "build", .name = "commit of a container, over another image", .prepare = prepare_old, .run = run_commit},
     {.group = "build", .name = "builder prune", .prepare = prepare_built, .run = run_builder_prune},
     {.group = "reshape", .name = "push", .prepare = prepare_old, .run = run_push},
     {.group = "reshape", .name = "image flatten", .prepare = prepare_old, .run = run_flatten},

@@ -75,6 +75,8 @@ int archive_import(struct kist_store *s, const char *name, unsigned layer, struc
 
 /* Steps that copy heredocs, make directories, or describe. */
 int build_image(struct kist_store *s, const char *dockerfile, const char *name, struct kist_error *err);
+/* An image of a container of that image, which has changed a layer's worth. */
+int commit_image(struct kist_store *s, const struct kist_digest *image, const char *name, struct kist_error *err);
 
 /* ---- judge.c ---- */
 
