@@ -259,7 +259,7 @@ def more_files_than_memory(t):
     small = {"KIST_MEM": "4MiB"}
     t.kist("build", "-q", folder, env=small)
     context(t, "FROM scratch\nCOPY . /\n")
-    t.fails(16, ["Dockerfile:2:", "COPY failed: more files than 'mem' allows"], "build", folder, env=small)
+    t.fails(16, ["Dockerfile:2:", "COPY failed: more files than 'mem' allows (leave some out by '.dockerignore', or raise it)"], "build", folder, env=small)
     clean(t)
     t.kist("build", "-q", folder)
 

@@ -61,11 +61,11 @@ TEST(limits)
     tree_make(&t, members);
     step_init(&s, &t);
     s.limits.max_inodes = 3;
-    check_fails(&s, "d /x", KIST_E_NO_SPACE, "COPY failed: more files than 'mem' allows");
+    check_fails(&s, "d /x", KIST_E_NO_SPACE, "COPY failed: more files than 'mem' allows (leave some out by '.dockerignore', or raise it)");
     s.limits.max_inodes = 4;
     CHECK_OK(step_run(&s, "d /x"), s.err);
     s.limits.max_names = 4;
-    check_fails(&s, "d /x", KIST_E_NO_SPACE, "COPY failed: more files than 'mem' allows");
+    check_fails(&s, "d /x", KIST_E_NO_SPACE, "COPY failed: more files than 'mem' allows (leave some out by '.dockerignore', or raise it)");
     step_release(&s);
     tree_remove(&t);
 }
