@@ -288,6 +288,7 @@ void port_child_main(const struct port_child *child)
     struct kist_error *err = &message.err;
     int slave = -1, rc;
 
+    (void)close(child->parents);
     port_close_on_exec_from(STDERR_FILENO + 1);
     (void)setsid();
     (void)umask(0);

@@ -61,29 +61,41 @@ static int clone_failed(unsigned own, int number, struct kist_error *err)
     return kist_error_sys(err, KIST_E_FAIL, number, "cannot make the container's process");
 }
 
-static pid_t make_process(const struct port_sandbox *s, unsigned own, uint64_t more, bool *joined)
+/*
+ * The child may go on in our memory while we stand still, as after vfork: copying page tables, and then every page that is written to, costs
+ * more than all else here where a hypervisor keeps them. Not where we have to do something in the meantime, nor where the child stays what
+ * it is or comes back in another process.
+ */
+static bool may_share(const struct port_child *child)
+{
+    const struct port_command *command = child->command;
+
+    return command->argv && !command->init && !command->survives && child->user_ns < 0 && !port_rootless() &&
+           !(child->spec && (child->spec->network || (child->spec->own & PORT_OWN_USERS) != 0));
+}
+
+static pid_t make_process(const struct port_sandbox *s, unsigned own, uint64_t more, struct port_child *child)
 {
     struct kernel_clone_args args = {.flags = more, .exit_signal = SIGCHLD};
+    const bool shares = may_share(child);
     pid_t pid = -1;
 
     for (size_t i = 0; i < KIST_COUNT(namespaces); i++) {
         args.flags |= (own & namespaces[i].own) != 0 ? namespaces[i].flag : 0;
     }
-    *joined = s->groups.unified >= 0;
-    if (*joined) {
+    child->joined_unified = s->groups.unified >= 0;
+    if (child->joined_unified) {
         const uint64_t flags = args.flags;
 
         args.flags |= KERNEL_CLONE_INTO_CGROUP;
         args.cgroup = (uint64_t)s->groups.v[s->groups.unified].dir;
-        pid = kernel_clone3(&args);
+        pid = shares ? port_share_clone(&args, child) : kernel_clone3(&args);
         args.flags = flags;
+        child->joined_unified = pid >= 0;
     }
-    if (pid < 0) {
-        /* before 5.7, or a group that takes no processes this way: the child joins by itself */
-        *joined = false;
-        pid = kernel_clone((unsigned long)args.flags);
-    }
-    return pid;
+    /* before 5.7, or a group that takes no processes this way: the child joins by itself */
+    pid = pid < 0 && shares ? port_share_clone(&args, child) : pid;
+    return pid < 0 ? kernel_clone((unsigned long)args.flags) : pid;
 }
 
 /* Then tells the child, which waits for it. */
@@ -119,7 +131,7 @@ static pid_t make(void *arg)
     const unsigned own = m->child->spec ? m->child->spec->own : 0;
 
     return make_process(m->sandbox, (own & PORT_OWN_USERS) != 0 ? own & ~PORT_USERS_OWN : own,
-                        (m->child->enter || pids_to_join(m->child) >= 0) && port_rootless() ? CLONE_PARENT : 0, &m->child->joined_unified);
+                        (m->child->enter || pids_to_join(m->child) >= 0) && port_rootless() ? CLONE_PARENT : 0, m->child);
 }
 
 static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_error *err)
@@ -130,11 +142,11 @@ static int spawn(struct port_sandbox *s, struct port_child *child, struct kist_e
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return kist_error_sys(err, KIST_E_IO, errno, "cannot make a socket to the container");
     }
+    child->parents = ends[0];
+    child->channel = ends[1];
     s->pid = child->enter ? port_enter_fork(child->enter, child->target, make, &making) : port_join_fork(pids_to_join(child), make, &making);
     number = errno;
     if (s->pid == 0) {
-        (void)close(ends[0]);
-        child->channel = ends[1];
         port_child_main(child);
     }
     (void)close(ends[1]);

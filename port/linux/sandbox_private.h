@@ -300,6 +300,7 @@ int port_join_tree(const struct port_mount *m, struct kist_error *err) KIST_CHEC
 
 /* ---- child.c: what a new process does ---- */
 
+struct kernel_clone_args;
 struct port_child {
     const struct port_sandbox_spec *spec; /* of a new sandbox; else */
     const struct port_enter *enter;
@@ -312,6 +313,7 @@ struct port_child {
     int target;  /* enter: a pidfd, or -1 */
     int joined[PORT_JOINS_MAX]; /* of spec: port_join_open's */
     int channel; /* a sequenced-packet socket; that it closes means that the command runs */
+    int parents; /* its other end, to be closed */
 };
 
 /* What the child says over the channel: its terminal's master and slave come along, or its writable directory, or how it failed. */
@@ -322,6 +324,12 @@ struct port_message {
 
 /* In the new process: never returns. */
 __attribute__((noreturn)) void port_child_main(const struct port_child *child);
+/*
+ * share.c: a child that goes on with port_child_main in this memory, on this stack, while the caller stands still until it has become its
+ * command or ended. What it allocates and does not free stays with the caller. -1 and errno; ENOSYS where there is no such thing.
+ * Source: clone(2), CLONE_VM and CLONE_VFORK.
+ */
+pid_t port_share_clone(const struct kernel_clone_args *args, const struct port_child *child);
 /* Child: its terminal, made in root, is told to the parent. */
 int port_child_terminal(const struct port_child *child, int root, bool console, int *slave,
                         struct kist_error *err) KIST_CHECKED;
