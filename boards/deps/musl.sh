@@ -8,11 +8,11 @@ gnu=$2 musl=$3
 shift 3
 prefix=$cache/musl/$musl
 
-[ -e "$prefix/.ok" ] && exit 0
+[ -e "$prefix/.built" ] && exit 0
 "$here/fetch.sh" "$cache"
 exec 9>"$cache/lock.$musl"
 flock 9
-[ -e "$prefix/.ok" ] && exit 0
+[ -e "$prefix/.built" ] && exit 0
 
 echo "deps: building musl for $musl" >&2
 work=$cache/musl/$musl.work
@@ -23,7 +23,7 @@ if ! {
     CC=$gnu-gcc AR=$gnu-ar RANLIB=$gnu-ranlib \
         CFLAGS="-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables $*" \
         "$cache"/src/musl-*/configure --target="$musl" --prefix="$prefix" --disable-shared --disable-wrapper \
-        --enable-optimize=size && make -j"$(nproc)" install
+        --enable-optimize=size --with-malloc=oldmalloc && make -j"$(nproc)" install
 } >log 2>&1; then
     tail -n 20 log >&2
     echo "deps: musl for $musl does not build (log: $work/log)" >&2
@@ -40,4 +40,4 @@ ln -sfn "$asm" "$prefix/include/asm"
 sed "s|@prefix@|$prefix|g" "$here/musl.specs.in" >"$prefix/musl.specs"
 cd "$cache"
 rm -rf "$work"
-: >"$prefix/.ok"
+: >"$prefix/.built"
