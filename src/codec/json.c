@@ -117,33 +117,119 @@ static cJSON *parse(const char *text, size_t len, const char **end)
     return len > 0 ? cJSON_ParseWithLengthOpts(text, len, end, false) : NULL;
 }
 
+/* How far a text is read. */
+struct cursor {
+    const char *text, *at, *end, *what;
+};
+
+static int broken(const struct cursor *c, struct kist_error *err)
+{
+    return kist_error_set(err, KIST_E_CORRUPT, "%s is not JSON at byte %zu", c->what, (size_t)(c->at - c->text));
+}
+
+/* What cJSON takes for blanks. */
+static void skip_blanks(struct cursor *c)
+{
+    while (c->at < c->end && (unsigned char)*c->at <= ' ') {
+        c->at++;
+    }
+}
+
+/* Goes past mark, if that is next. */
+static bool take(struct cursor *c, char mark)
+{
+    skip_blanks(c);
+    if (c->at == c->end || *c->at != mark) {
+        return false;
+    }
+    c->at++;
+    return true;
+}
+
+static int take_value(struct cursor *c, cJSON **value, struct kist_error *err)
+{
+    const char *end = c->at;
+
+    *value = parse(c->at, (size_t)(c->end - c->at), &end);
+    c->at = end;
+    return *value ? 0 : starved ? kist_error_nomem(err) : broken(c, err);
+}
+
+static int take_end(struct cursor *c, struct kist_error *err)
+{
+    while (c->at < c->end && memchr(" \t\r\n", *c->at, 4)) {
+        c->at++;
+    }
+    return c->at == c->end ? 0
+                           : kist_error_set(err, KIST_E_CORRUPT, "%s goes on after its JSON at byte %zu", c->what,
+                                            (size_t)(c->at - c->text));
+}
+
 int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what, struct kist_error *err)
 {
-    const char *end = text;
-    cJSON *root;
+    struct cursor c = {text, text, text + len, what};
+    KIST_AUTO(json) cJSON *root = NULL;
     int rc = scan_text(text, len, what, err);
 
     *out = NULL;
-    if (rc < 0) {
-        return rc;
+    rc = rc < 0 ? rc : take_value(&c, &root, err);
+    rc = rc < 0 ? rc : take_end(&c, err);
+    if (rc == 0) {
+        *out = root;
+        root = NULL;
     }
-    root = parse(text, len, &end);
-    if (!root && starved) {
-        return kist_error_nomem(err);
+    return rc;
+}
+
+static int each_item(struct cursor *c, kist_json_item_fn *each, void *arg, struct kist_error *err)
+{
+    int rc = 0;
+
+    if (take(c, ']')) {
+        return 0;
     }
-    if (!root) {
-        return kist_error_set(err, KIST_E_CORRUPT, "%s is not JSON at byte %zu", what, (size_t)(end - text));
+    do {
+        KIST_AUTO(json) cJSON *item = NULL;
+
+        rc = take_value(c, &item, err);
+        rc = rc < 0 ? rc : each(arg, item, err);
+    } while (rc == 0 && take(c, ','));
+    return rc == 0 && !take(c, ']') ? broken(c, err) : rc;
+}
+
+int kist_json_each(const char *text, size_t len, const char *what, const char *member, kist_json_item_fn *each,
+                   void *arg, struct kist_error *err)
+{
+    struct cursor c = {text, text, text + len, what};
+    bool seen = false, found = false, empty = false;
+    int rc = scan_text(text, len, what, err);
+
+    if (rc == 0 && !take(&c, '{')) {
+        rc = broken(&c, err);
+    } else if (rc == 0) {
+        empty = take(&c, '}');
     }
-    while (end < text + len && memchr(" \t\r\n", *end, 4)) {
-        end++;
+    while (rc == 0 && !empty) {
+        KIST_AUTO(json) cJSON *name = NULL, *value = NULL;
+        bool wanted;
+
+        rc = take_value(&c, &name, err);
+        rc = rc == 0 && (!cJSON_IsString(name) || !take(&c, ':')) ? broken(&c, err) : rc;
+        wanted = rc == 0 && !seen && strcmp(name->valuestring, member) == 0; /* the first, as cJSON has it */
+        seen = seen || wanted;
+        if (wanted && take(&c, '[')) {
+            found = true;
+            rc = each_item(&c, each, arg, err);
+        } else if (rc == 0) {
+            rc = take_value(&c, &value, err);
+        }
+        if (rc == 0 && !take(&c, ',')) {
+            rc = take(&c, '}') ? 0 : broken(&c, err);
+            break;
+        }
     }
-    if (end != text + len) {
-        cJSON_Delete(root);
-        return kist_error_set(err, KIST_E_CORRUPT, "%s goes on after its JSON at byte %zu", what,
-                              (size_t)(end - text));
-    }
-    *out = root;
-    return 0;
+    rc = rc < 0 ? rc : take_end(&c, err);
+    return rc < 0 || found ? rc : kist_error_set(err, KIST_E_CORRUPT, "'%s' is missing", member);
 }
 
 void kist_json_auto(cJSON **root)

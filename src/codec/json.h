@@ -18,6 +18,16 @@
 int kist_json_parse(cJSON **out, const char *text, size_t len, const char *what,
                     struct kist_error *err) KIST_CHECKED;
 
+typedef int kist_json_item_fn(void *arg, const cJSON *item, struct kist_error *err);
+
+/*
+ * Calls each for every item of the array that the object in text has as member, and keeps no more than one of them in memory; what
+ * else is in the object is looked through. Ends with what each returns, where that is negative. Errors as kist_json_parse, by when
+ * each may have been called for what comes before; KIST_E_CORRUPT also where there is no such array.
+ */
+int kist_json_each(const char *text, size_t len, const char *what, const char *member, kist_json_item_fn *each,
+                   void *arg, struct kist_error *err) KIST_CHECKED;
+
 /* KIST_AUTO(json) cJSON *root = NULL; */
 void kist_json_auto(cJSON **root);
 

@@ -6,21 +6,26 @@
 
 static const char prefix[] = "sha256:";
 
+static int refuse(const char *text, const char *why, struct kist_error *err)
+{
+    char shown[KIST_DIGEST_TEXT_MAX + 8];
+
+    return kist_error_set(err, KIST_E_CORRUPT, "invalid digest '%s': %s", kist_str_printable(shown, sizeof(shown), text), why);
+}
+
 int kist_digest_parse(struct kist_digest *d, const char *text, struct kist_error *err)
 {
     const char *hex = text + sizeof(prefix) - 1;
-    char shown[KIST_DIGEST_TEXT_MAX + 8];
+    char why[64];
 
-    (void)kist_str_printable(shown, sizeof(shown), text);
     if (!kist_str_starts(text, prefix)) {
-        return kist_error_set(err, KIST_E_CORRUPT, "invalid digest '%s': only sha256 is known", shown);
+        return refuse(text, "only sha256 is known", err);
     }
     if (strlen(hex) != KIST_DIGEST_HEX_MAX - 1) {
-        return kist_error_set(err, KIST_E_CORRUPT, "invalid digest '%s': it needs 64 hex digits, not %zu",
-                              shown, strlen(hex));
+        return refuse(text, kist_str_format(why, sizeof(why), "it needs 64 hex digits, not %zu", strlen(hex)) ? why : "", err);
     }
     if (!kist_str_unhex(d->bytes, sizeof(d->bytes), hex)) {
-        return kist_error_set(err, KIST_E_CORRUPT, "invalid digest '%s': not lower-case hex digits", shown);
+        return refuse(text, "not lower-case hex digits", err);
     }
     return 0;
 }

@@ -256,7 +256,6 @@ int kist_reference_parse(struct kist_reference *r, const char *text, struct kist
     const char *fault;
 
     memset(r, 0, sizeof(*r));
-    (void)kist_str_printable(shown, sizeof(shown), text);
     if (kist_str_copy(copy, sizeof(copy), text)) {
         fault = parse(r, copy, &detail);
     } else {
@@ -264,7 +263,8 @@ int kist_reference_parse(struct kist_reference *r, const char *text, struct kist
     }
     if (fault) {
         memset(r, 0, sizeof(*r));
-        return kist_error_set(err, KIST_E_USAGE, "invalid reference '%s': %s", shown, fault);
+        return kist_error_set(err, KIST_E_USAGE, "invalid reference '%s': %s",
+                              kist_str_printable(shown, sizeof(shown), text), fault);
     }
     return 0;
 }

@@ -169,7 +169,7 @@ static int check_image(struct kist_store *s, const struct kist_digest *id, struc
     char text[KIST_DIGEST_TEXT_MAX];
     int rc;
 
-    if ((rc = kist_store_index_load(s, &index, err)) < 0 ||
+    if ((rc = kist_store_index_read(s, &index, err)) < 0 ||
         (rc = kist_store_below_images(s, &index.images, err)) < 0) {
         return rc;
     }

@@ -19,6 +19,13 @@ static void sort(struct kist_image_list *list)
     for (size_t i = 0; i < list->n; i++) {
         list->v[i].bytes = i;
     }
+    /* what came last stands last: turned round most lists are in order, and cost the sort nothing */
+    for (size_t i = 0; i < list->n / 2; i++) {
+        struct kist_image last = list->v[list->n - 1 - i];
+
+        list->v[list->n - 1 - i] = list->v[i];
+        list->v[i] = last;
+    }
     if (list->n > 0) {
         qsort(list->v, list->n, sizeof(*list->v), newer);
     }
@@ -109,7 +116,7 @@ static uint64_t blob_size(struct kist_store *s, const struct kist_digest *digest
 int kist_store_images(struct kist_store *s, struct kist_image_list *list, struct kist_error *err)
 {
     KIST_AUTO(index) struct kist_index index = {.root = NULL};
-    int rc = kist_store_index_load(s, &index, err);
+    int rc = kist_store_index_read(s, &index, err);
 
     *list = (struct kist_image_list){.v = NULL};
     if (rc < 0) {

@@ -99,11 +99,11 @@ static int parse_layers(struct kist_image *image, const cJSON *notes, struct kis
         return kist_error_nomem(err);
     }
     for (const char *p = text; image->layer_count < count; p += len + 1) {
-        char one[KIST_DIGEST_TEXT_MAX];
+        char one[KIST_DIGEST_TEXT_MAX] = "";
 
         len = strcspn(p, ",");
-        if (!kist_str_format(one, sizeof(one), "%.*s", (int)KIST_MIN(len, sizeof(one)), p) ||
-            kist_digest_parse(&image->diff_ids[image->layer_count], one, NULL) < 0) {
+        memcpy(one, p, len < sizeof(one) ? len : 0);
+        if (kist_digest_parse(&image->diff_ids[image->layer_count], one, NULL) < 0) {
             return kist_error_set(err, KIST_E_CORRUPT, "'" KIST_NOTE_LAYERS "' holds something else than digests");
         }
         image->layer_count++;
@@ -160,26 +160,31 @@ static int parse_image(struct kist_image *image, const cJSON *item, struct kist_
     return parse_name(image, notes, err);
 }
 
+static int add_image(void *arg, const cJSON *item, struct kist_error *err)
+{
+    struct kist_image_list *list = arg;
+    struct kist_image *image;
+    int rc = reserve(list, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    image = &list->v[list->n++];
+    *image = (struct kist_image){.name = NULL};
+    rc = parse_image(image, item, err);
+    return rc < 0 ? kist_error_wrap(err, "image %zu", list->n) : 0;
+}
+
 static int parse_images(struct kist_index *index, struct kist_error *err)
 {
     const cJSON *item;
+    int rc = cJSON_IsArray(index->manifests) ? 0 : kist_error_set(err, KIST_E_CORRUPT, "'manifests' is missing");
 
     cJSON_ArrayForEach(item, index->manifests)
     {
-        int rc = reserve(&index->images, err);
-        struct kist_image *image;
-
-        if (rc < 0) {
-            return rc;
-        }
-        image = &index->images.v[index->images.n++];
-        *image = (struct kist_image){.name = NULL};
-        rc = parse_image(image, item, err);
-        if (rc < 0) {
-            return kist_error_wrap(err, "image %zu", index->images.n);
-        }
+        rc = rc < 0 ? rc : add_image(&index->images, item, err);
     }
-    return 0;
+    return rc;
 }
 
 int kist_index_parse(struct kist_index *index, const char *text, size_t len, struct kist_error *err)
@@ -190,9 +195,20 @@ int kist_index_parse(struct kist_index *index, const char *text, size_t len, str
     rc = kist_json_parse(&index->root, text, len, "index", err);
     if (rc == 0) {
         index->manifests = cJSON_GetObjectItemCaseSensitive(index->root, "manifests");
-        rc = cJSON_IsArray(index->manifests) ? parse_images(index, err)
-                                             : kist_error_set(err, KIST_E_CORRUPT, "'manifests' is missing");
+        rc = parse_images(index, err);
     }
+    if (rc < 0) {
+        kist_index_release(index);
+    }
+    return rc;
+}
+
+int kist_index_parse_images(struct kist_index *index, const char *text, size_t len, struct kist_error *err)
+{
+    int rc;
+
+    *index = (struct kist_index){.root = NULL};
+    rc = kist_json_each(text, len, "index", "manifests", add_image, &index->images, err);
     if (rc < 0) {
         kist_index_release(index);
     }

@@ -27,6 +27,9 @@ struct kist_index {
 /* KIST_E_CORRUPT for what is no index, or names anything wrongly. */
 int kist_index_parse(struct kist_index *index, const char *text, size_t len,
                      struct kist_error *err) KIST_CHECKED;
+/* The same for who changes nothing: only images is filled in, and the document is never in memory as a whole. */
+int kist_index_parse_images(struct kist_index *index, const char *text, size_t len,
+                            struct kist_error *err) KIST_CHECKED;
 int kist_index_print(const struct kist_index *index, struct kist_buf *out,
                      struct kist_error *err) KIST_CHECKED;
 void kist_index_release(struct kist_index *index);

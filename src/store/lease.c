@@ -96,7 +96,7 @@ int kist_store_lease_begin(struct kist_store *s, const struct kist_digest *diges
     int rc;
 
     *out = NULL;
-    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0) {
+    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_read(s, &index, err)) < 0) {
         return rc;
     }
     if (kist_store_lease_fits(s, count, NULL) < 0 &&
@@ -196,7 +196,7 @@ void kist_store_lease_end(struct kist_store_lease *lease)
     }
     s = lease->store;
     unfinished = lease->count > 0 && kist_store_lock(s, true, &lock, NULL) == 0 &&
-                 kist_store_index_load(s, &index, NULL) == 0 && !reached(lease, &index);
+                 kist_store_index_read(s, &index, NULL) == 0 && !reached(lease, &index);
     lease_free(lease);
     if (unfinished) {
         (void)!kist_store_sweep(s, &index, NULL, NULL, NULL);

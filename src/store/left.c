@@ -267,7 +267,7 @@ int kist_store_left_drop(struct kist_store *s, bool dry_run, uint64_t *freed, st
     KIST_AUTO(index) struct kist_index index = {.root = NULL};
     int rc;
 
-    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0) {
+    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_read(s, &index, err)) < 0) {
         return rc;
     }
     return kist_store_left_drop_locked(s, &index, dry_run, freed, err);

@@ -353,7 +353,7 @@ int kist_store_prune(struct kist_store *s, const struct kist_store_prune *option
     if (rc < 0) {
         return rc;
     }
-    rc = kist_removal_begin(&p.removal, s, err);
+    rc = kist_removal_begin(&p.removal, s, options->dry_run, err);
     if (rc == 0) {
         rc = kist_store_left_drop_locked(s, &p.removal.index, options->dry_run, &p.left, err);
     }

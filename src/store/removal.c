@@ -45,13 +45,13 @@ static int group(struct kist_removal *r, struct kist_error *err)
     return 0;
 }
 
-int kist_removal_begin(struct kist_removal *r, struct kist_store *s, struct kist_error *err)
+int kist_removal_begin(struct kist_removal *r, struct kist_store *s, bool model, struct kist_error *err)
 {
     size_t n;
     int rc;
 
     *r = (struct kist_removal){.store = s};
-    rc = kist_store_index_load(s, &r->index, err);
+    rc = model ? kist_store_index_read(s, &r->index, err) : kist_store_index_load(s, &r->index, err);
     if (rc < 0) {
         return rc;
     }

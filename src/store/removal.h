@@ -19,8 +19,9 @@ struct kist_removal {
     uint64_t freed;               /* bytes of these */
 };
 
-/* Loads the index; nothing is chosen yet. The caller holds the lock, exclusive. Release r whatever it returns. */
-int kist_removal_begin(struct kist_removal *r, struct kist_store *s, struct kist_error *err) KIST_CHECKED;
+/* Loads the index; nothing is chosen yet. model: it will be carried out as a model only. The caller holds the lock, exclusive. Release r
+ * whatever it returns. */
+int kist_removal_begin(struct kist_removal *r, struct kist_store *s, bool model, struct kist_error *err) KIST_CHECKED;
 /*
  * Takes the chosen entries out of the index, saves that, and sweeps. With model nothing is done, and gone and freed are what the
  * caller has put there. removed is told what went: names and IDs image by image, then layers.

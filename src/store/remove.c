@@ -108,7 +108,7 @@ int kist_store_image_remove(struct kist_store *s, const char *text, bool force,
     if (rc < 0) {
         return rc;
     }
-    if ((rc = kist_removal_begin(&r, s, err)) == 0 && (rc = choose(&r, text, &by_id, err)) == 0) {
+    if ((rc = kist_removal_begin(&r, s, false, err)) == 0 && (rc = choose(&r, text, &by_id, err)) == 0) {
         rc = by_id && !force ? refuse_many_names(&r, text, err) : 0;
         if (rc == 0 && (rc = spare_used(&r, text, force, err)) == 0) {
             rc = kist_removal_carry_out(&r, false, removed, err);

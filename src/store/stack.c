@@ -161,7 +161,7 @@ int kist_store_below_images(struct kist_store *s, struct kist_image_list *list, 
     for (size_t b = 0; b < s->below_count; b++) {
         KIST_AUTO(index) struct kist_index index = {.root = NULL};
         struct kist_image *v;
-        int rc = kist_store_index_load(s->below[b], &index, err);
+        int rc = kist_store_index_read(s->below[b], &index, err);
 
         if (rc < 0) {
             return rc;

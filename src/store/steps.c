@@ -217,7 +217,7 @@ int kist_store_steps(struct kist_store *s, struct kist_store_step_list *list, st
     if (rc < 0 || list->n == 0) {
         return rc;
     }
-    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0) {
+    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_read(s, &index, err)) < 0) {
         return rc;
     }
     return complete(s, &index, list, err);
@@ -359,7 +359,7 @@ int kist_store_step_drop(struct kist_store *s, const struct kist_store_step_prun
     int rc;
 
     *removed = (struct kist_store_removed){.freed = 0};
-    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_load(s, &index, err)) < 0) {
+    if ((rc = kist_store_lock(s, true, &lock, err)) < 0 || (rc = kist_store_index_read(s, &index, err)) < 0) {
         return rc;
     }
     if ((rc = read_steps(s, &d.list, err)) == 0 && (rc = complete(s, &index, &d.list, err)) == 0) {

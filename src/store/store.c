@@ -205,7 +205,7 @@ int kist_store_write_loose(struct kist_store *s, struct port_dir *dir, const cha
 
 /* ---- the index on disk ---- */
 
-int kist_store_index_load(struct kist_store *s, struct kist_index *index, struct kist_error *err)
+static int load(struct kist_store *s, struct kist_index *index, bool whole, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_STORE_INDEX);
     int rc = kist_store_read(s->root, INDEX_NAME, &text, err);
@@ -219,11 +219,22 @@ int kist_store_index_load(struct kist_store *s, struct kist_index *index, struct
         return rc;
     }
     if ((rc = kist_store_unseal(&text, err)) == 0) {
-        rc = kist_index_parse(index, kist_buf_text(&text), text.len, err);
+        rc = whole ? kist_index_parse(index, kist_buf_text(&text), text.len, err)
+                   : kist_index_parse_images(index, kist_buf_text(&text), text.len, err);
     }
     return rc == KIST_E_CORRUPT
                ? kist_error_wrap(err, "'%s/index.json' is damaged (try 'kist system check --repair')", kist_store_root(s))
                : rc;
+}
+
+int kist_store_index_load(struct kist_store *s, struct kist_index *index, struct kist_error *err)
+{
+    return load(s, index, true, err);
+}
+
+int kist_store_index_read(struct kist_store *s, struct kist_index *index, struct kist_error *err)
+{
+    return load(s, index, false, err);
 }
 
 int64_t kist_store_clock(struct kist_store *s)

@@ -200,7 +200,7 @@ void kist_store_sweep_opening(struct kist_store *s)
         port_dir_list(s->tmp, reap_temporary, &o, NULL) < 0 || !o.stale) {
         return;
     }
-    if (kist_store_index_load(s, &index, &err) < 0 || kist_store_sweep(s, &index, NULL, NULL, &err) < 0) {
+    if (kist_store_index_read(s, &index, &err) < 0 || kist_store_sweep(s, &index, NULL, NULL, &err) < 0) {
         kist_log(KIST_LOG_WARN, "cannot sweep the store: %s", err.message);
     }
 }

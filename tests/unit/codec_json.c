@@ -166,6 +166,93 @@ TEST(writes_long_texts)
     }
 }
 
+struct items {
+    double sum;
+    int n, fail_at;
+};
+
+static int add_item(void *arg, const cJSON *item, struct kist_error *err)
+{
+    struct items *items = arg;
+
+    items->sum += item->valuedouble;
+    return ++items->n == items->fail_at ? kist_error_set(err, KIST_E_IO, "enough") : 0;
+}
+
+static int each(struct items *items, const char *text, struct kist_error *err)
+{
+    size_t len = strlen(text);
+    char *copy = malloc(len + 1); /* its last byte is not for reading */
+    int rc;
+
+    memcpy(copy, text, len);
+    copy[len] = ',';
+    rc = kist_json_each(copy, len, "index", "m", add_item, items, err);
+    free(copy);
+    return rc;
+}
+
+TEST(tells_an_array_item_by_item)
+{
+    static const struct {
+        const char *text;
+        int n, sum;
+    } rows[] = {
+        {"{\"m\":[1,2,3]}", 3, 6},
+        {" { \"a\" : [7,[8]] , \"m\" : [ 1 , 2 ] , \"b\" : {\"m\":[5]} } \n", 2, 3},
+        {"{\"m\":[]}", 0, 0},
+        {"{\"\\u006d\":[4]}", 1, 4},
+        {"{\"m\":[1],\"m\":[2]}", 1, 1}, /* the first, as a look-up in a parsed one has it */
+    };
+    struct kist_error err = {0};
+    struct items few = {.fail_at = 2};
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        KIST_AUTO(json) cJSON *root = NULL;
+        struct items items = {0};
+
+        TEST_CASE(rows[i].text);
+        CHECK_OK(each(&items, rows[i].text, &err), err);
+        CHECK_INT(items.n, rows[i].n);
+        CHECK_INT((int)items.sum, rows[i].sum);
+        REQUIRE_OK(parse(&root, rows[i].text, &err), err);
+        CHECK_INT(cJSON_GetArraySize(kist_json_array(root, "m")), rows[i].n);
+    }
+    CHECK_INT(each(&few, "{\"m\":[1,2,3]}", &err), KIST_E_IO);
+    CHECK_INT(few.n, 2);
+}
+
+TEST(tells_no_items_of_what_has_none)
+{
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"{}", "'m' is missing"},
+        {"{\"n\":[1]}", "'m' is missing"},
+        {"{\"m\":{},\"m\":[1]}", "'m' is missing"},
+        {"", "index is not JSON at byte 0"},
+        {"[1]", "index is not JSON at byte 0"},
+        {"{\"m\"", "index is not JSON at byte 4"},
+        {"{\"m\":[1", "index is not JSON at byte 7"},
+        {"{\"m\":[1,]}", "index is not JSON at byte 8"},
+        {"{\"m\":[1]", "index is not JSON at byte 8"},
+        {"{\"m\":[1],}", "index is not JSON at byte 9"},
+        {"{\"m\":[1 2]}", "index is not JSON at byte 8"},
+        {"{1:[1]}", "index is not JSON at byte 2"},
+        {"{\"m\":[1]} x", "index goes on after its JSON at byte 10"},
+        {"{\"m\":[\"\\u0000\"]}", "index is not acceptable JSON: NUL at byte 7"},
+    };
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        struct kist_error err = {0};
+        struct items items = {0};
+
+        TEST_CASE(rows[i].text);
+        CHECK_INT(each(&items, rows[i].text, &err), KIST_E_CORRUPT);
+        CHECK_STR(err.message, rows[i].message);
+    }
+}
+
 TEST(writes_what_it_can_read)
 {
     KIST_AUTO(buf) struct kist_buf out = KIST_BUF_INIT(1000);
