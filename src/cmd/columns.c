@@ -5,7 +5,6 @@
 
 #include "cmd/template.h"
 
-#define MAX_COLUMNS 16
 #define MAX_LINE (1U << 20)
 #define MAX_TEXT (16U << 20)
 
@@ -29,32 +28,11 @@ static int width_of(const char *text)
 
 static void put_cell(const char *text, int width, bool last)
 {
-    (void)printf("%s%*s%s", text, last ? 0 : width - width_of(text), "", last ? "\n" : "   ");
-}
-
-int kist_columns_print(const struct kist_column *columns, size_t count, const cJSON *rows, struct kist_error *err)
-{
-    int width[MAX_COLUMNS];
-    const cJSON *row;
-
-    if (count == 0 || count > MAX_COLUMNS) {
-        return kist_error_set(err, KIST_E_FAIL, "a table of %zu columns", count);
+    (void)fputs(text, stdout);
+    for (int i = width_of(text); i < width && !last; i++) {
+        (void)putchar(' ');
     }
-    for (size_t i = 0; i < count; i++) {
-        width[i] = width_of(columns[i].title);
-        cJSON_ArrayForEach(row, rows) {
-            width[i] = KIST_MAX(width[i], width_of(cell(row, &columns[i])));
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        put_cell(columns[i].title, width[i], i + 1 == count);
-    }
-    cJSON_ArrayForEach(row, rows) {
-        for (size_t i = 0; i < count; i++) {
-            put_cell(cell(row, &columns[i]), width[i], i + 1 == count);
-        }
-    }
-    return 0;
+    (void)fputs(last ? "\n" : "   ", stdout);
 }
 
 static int print_row(const struct kist_rows_options *o, const cJSON *row, struct kist_error *err)
@@ -73,22 +51,71 @@ static int print_row(const struct kist_rows_options *o, const cJSON *row, struct
     return rc;
 }
 
+int kist_rows_begin(struct kist_rows *r, const struct kist_rows_options *o, const struct kist_column *columns, size_t count,
+                    struct kist_error *err)
+{
+    bool table = !o->json && !o->quiet && !o->format;
+
+    *r = (struct kist_rows){.options = *o, .columns = table ? columns : NULL, .count = count, .cells = KIST_BUF_INIT(MAX_TEXT)};
+    if (table && (count == 0 || count > KIST_COUNT(r->width))) {
+        return kist_error_set(err, KIST_E_FAIL, "a table of %zu columns", count);
+    }
+    for (size_t i = 0; i < count && table; i++) {
+        r->width[i] = width_of(columns[i].title);
+    }
+    return 0;
+}
+
+int kist_rows_add(struct kist_rows *r, const cJSON *row, struct kist_error *err)
+{
+    int rc = r->columns ? 0 : print_row(&r->options, row, err);
+
+    for (size_t i = 0; r->columns && i < r->count && rc == 0; i++) {
+        const char *text = cell(row, &r->columns[i]);
+
+        r->width[i] = KIST_MAX(r->width[i], width_of(text));
+        rc = kist_buf_add(&r->cells, text, strlen(text) + 1, err);
+    }
+    return rc;
+}
+
+void kist_rows_end(struct kist_rows *r)
+{
+    const char *text = kist_buf_text(&r->cells), *end = text + r->cells.len;
+
+    for (size_t i = 0; r->columns && i < r->count; i++) {
+        put_cell(r->columns[i].title, r->width[i], i + 1 == r->count);
+    }
+    for (size_t i = 0; text < end; i = (i + 1) % r->count) {
+        put_cell(text, r->width[i], i + 1 == r->count);
+        text += strlen(text) + 1;
+    }
+}
+
+void kist_rows_auto(struct kist_rows *r)
+{
+    kist_buf_release(&r->cells);
+}
+
 int kist_rows_print(const struct kist_rows_options *o, const struct kist_column *columns, size_t count, const cJSON *rows,
                     struct kist_error *err)
 {
+    KIST_AUTO(rows) struct kist_rows r;
     const cJSON *row;
-    int rc = 0;
+    int rc = kist_rows_begin(&r, o, columns, count, err);
 
-    if (!o->json && !o->quiet && !o->format) {
-        return kist_columns_print(columns, count, rows, err);
-    }
     cJSON_ArrayForEach(row, rows) {
-        rc = print_row(o, row, err);
-        if (rc < 0) {
-            break;
-        }
+        rc = rc < 0 ? rc : kist_rows_add(&r, row, err);
+    }
+    if (rc == 0) {
+        kist_rows_end(&r);
     }
     return rc;
+}
+
+int kist_columns_print(const struct kist_column *columns, size_t count, const cJSON *rows, struct kist_error *err)
+{
+    return kist_rows_print(&(struct kist_rows_options){.json = false}, columns, count, rows, err);
 }
 
 int kist_details_print(const cJSON *all, const char *format, struct kist_error *err)

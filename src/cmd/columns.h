@@ -9,10 +9,6 @@ struct kist_column {
     const char *field; /* of each row: "ID" */
 };
 
-/* rows is a JSON array of objects whose fields are strings. */
-int kist_columns_print(const struct kist_column *columns, size_t count, const cJSON *rows, struct kist_error *err)
-    KIST_CHECKED;
-
 /*
  * Rows as a command's options ask for: --json (an object a line), --format (a line a row), -q (only field quiet), or the table.
  */
@@ -22,8 +18,34 @@ struct kist_rows_options {
     const char *quiet_field;
 };
 
+#define KIST_MAX_COLUMNS 16
+
+struct kist_rows {
+    struct kist_rows_options options;
+    const struct kist_column *columns; /* NULL: no table */
+    size_t count;
+    int width[KIST_MAX_COLUMNS];
+    struct kist_buf cells; /* of the table, each with its NUL */
+};
+
+/*
+ * Row by row, so that thousands need not be in memory at once: a row is a JSON object whose fields are strings, and the caller's. All
+ * but a table's are printed when they are added; a table at its end, as it must know how wide its columns are.
+ */
+int kist_rows_begin(struct kist_rows *r, const struct kist_rows_options *o, const struct kist_column *columns, size_t count,
+                    struct kist_error *err) KIST_CHECKED;
+int kist_rows_add(struct kist_rows *r, const cJSON *row, struct kist_error *err) KIST_CHECKED;
+void kist_rows_end(struct kist_rows *r);
+/* KIST_AUTO(rows) struct kist_rows rows; it must have begun. */
+void kist_rows_auto(struct kist_rows *r);
+
+/* All of a JSON array of such rows. */
 int kist_rows_print(const struct kist_rows_options *o, const struct kist_column *columns, size_t count, const cJSON *rows,
                     struct kist_error *err) KIST_CHECKED;
+/* The table. */
+int kist_columns_print(const struct kist_column *columns, size_t count, const cJSON *rows, struct kist_error *err)
+    KIST_CHECKED;
+
 /* What an inspect command prints: the array all, indented, or with format a line for each of it. */
 int kist_details_print(const cJSON *all, const char *format, struct kist_error *err) KIST_CHECKED;
 

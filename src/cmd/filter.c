@@ -69,6 +69,8 @@ static int take(struct kist_filters *f, const char *text, struct kist_error *err
         f->since = value;
     } else if (kist_str_starts(text, "label")) {
         f->has_labels = true;
+    } else if (value_of(text, "reference")) {
+        f->has_reference = true;
     }
     return good ? 0 : kist_error_set(err, KIST_E_USAGE, "invalid filter '%s'", text);
 }
@@ -192,7 +194,7 @@ int kist_filters_image(const struct kist_filters *f, struct kist_store *store, c
     int rc;
 
     if ((f->has_dangling && (image->name == NULL) != f->dangling) || (f->has_until && age_of(image) > f->until) ||
-        !takes_name(f, image)) {
+        (f->has_reference && !takes_name(f, image))) {
         return 0;
     }
     if ((rc = is_older(list, image, f->before, true, err)) <= 0 || (rc = is_older(list, image, f->since, false, err)) <= 0) {

@@ -7,7 +7,7 @@
 struct kist_filters {
     const struct kist_strv *texts;
     int64_t until;              /* seconds since 1970 */
-    bool has_until, has_dangling, dangling, has_labels;
+    bool has_until, has_dangling, dangling, has_labels, has_reference;
     const char *before, *since; /* images, or NULL */
 };
 

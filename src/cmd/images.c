@@ -75,18 +75,18 @@ static bool is_named(const struct wanted *w, const struct kist_image *image)
     return !w->tagged || strcmp(w->ref.tag, have.tag) == 0;
 }
 
-static int add_rows(const struct wanted *w, struct kist_store *store, bool full, cJSON *rows, struct kist_error *err)
+static int add_rows(const struct wanted *w, struct kist_store *store, bool full, struct kist_rows *rows, struct kist_error *err)
 {
     KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
     int rc = kist_store_images(store, &list, err);
 
     for (size_t i = 0; rc >= 0 && i < list.n; i++) {
-        cJSON *row = NULL;
+        KIST_AUTO(json) cJSON *row = NULL;
 
         rc = is_named(w, &list.v[i]) ? kist_filters_image(&w->filters, store, &list, &list.v[i], err) : 0;
         if (rc > 0) {
             rc = kist_image_row(&list.v[i], full, &row, err);
-            rc = rc < 0 ? rc : kist_json_append(rows, row, err);
+            rc = rc < 0 ? rc : kist_rows_add(rows, row, err);
         }
     }
     return KIST_MIN(rc, 0);
@@ -113,33 +113,40 @@ static int print_tree(const struct wanted *w, struct kist_store *store, bool jso
     return rc < 0 ? rc : kist_tree_print(store, images, n, json, err);
 }
 
+static int print_rows(const struct wanted *w, struct kist_store *store, const struct options *o, struct kist_error *err)
+{
+    const struct kist_rows_options rows_options = {o->json, o->quiet, o->format, "ID"};
+    KIST_AUTO(rows) struct kist_rows rows;
+    int rc = o->digests ? kist_rows_begin(&rows, &rows_options, with_digests, KIST_COUNT(with_digests), err)
+                        : kist_rows_begin(&rows, &rows_options, plain, KIST_COUNT(plain), err);
+
+    rc = rc == 0 && store ? add_rows(w, store, o->no_trunc, &rows, err) : rc;
+    if (rc == 0) {
+        kist_rows_end(&rows);
+    }
+    return rc;
+}
+
 static int run(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
     const struct options *o = values;
-    const struct kist_rows_options rows_options = {o->json, o->quiet, o->format, "ID"};
-    KIST_AUTO(json) cJSON *rows = cJSON_CreateArray();
-    struct kist_store *store;
+    struct kist_store *store = NULL;
     struct wanted wanted = {.given = false};
     int rc = o->tree && (o->quiet || o->format || o->digests)
                  ? kist_error_set(err, KIST_E_USAGE, "--tree goes with --json and --filter alone")
                  : wanted_parse(&wanted, o, count > 0 ? operands[0] : NULL, err);
 
-    if (rc == 0 && !rows) {
-        rc = kist_error_nomem(err);
-    }
     if (rc == 0) {
         rc = kist_app_store(app, false, &store, err);
-        rc = rc == 0 && o->tree ? print_tree(&wanted, store, o->json, err)
-             : rc == 0          ? add_rows(&wanted, store, o->no_trunc, rows, err)
-             : rc == KIST_E_NOT_FOUND ? 0 /* no store yet: no images */
-                                      : rc;
+        rc = rc == KIST_E_NOT_FOUND ? 0 : rc; /* no store yet: no images */
+    }
+    if (rc == 0 && !o->tree) {
+        rc = print_rows(&wanted, store, o, err);
+    } else if (rc == 0 && store) {
+        rc = print_tree(&wanted, store, o->json, err);
     }
     kist_strv_release(&wanted.texts);
-    if (rc < 0 || o->tree) {
-        return rc;
-    }
-    return o->digests ? kist_rows_print(&rows_options, with_digests, KIST_COUNT(with_digests), rows, err)
-                      : kist_rows_print(&rows_options, plain, KIST_COUNT(plain), rows, err);
+    return rc;
 }
 
 static const struct kist_option options[] = {

@@ -24,6 +24,7 @@ enum { IMAGES, CONTAINERS, VOLUMES, CACHE, KINDS };
 
 struct df {
     struct kist_store *store;
+    bool verbose;
     struct kist_image_list images;
     struct kist_container_list containers;
     struct kist_store_volume_list volumes;
@@ -97,6 +98,9 @@ static int add_images(struct df *d, struct kist_error *err)
         if (is_first(&d->images, i)) {
             d->kinds[IMAGES].total++;
             d->kinds[IMAGES].active += used > 0;
+        }
+        if (!d->verbose) {
+            continue;
         }
         rc = kist_image_row(image, false, &row, err);
         rc = rc < 0 ? rc : kist_json_append(d->rows[IMAGES], row, err);
@@ -309,6 +313,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
     static const char *const names[KINDS] = {"Images", "Containers", "Volumes", "BuildCache"};
     KIST_AUTO(json) cJSON *details = cJSON_CreateObject();
     struct df d = {
+        .verbose = ((const struct options *)values)->verbose,
         .details = details,
         .kinds = {{.name = "Images"}, {.name = "Containers"}, {.name = "Local Volumes"}, {.name = "Build Cache"}},
     };
