@@ -314,7 +314,7 @@ static int build(struct building *b, const char *from, struct kist_error *err)
     if (rc < 0) {
         return rc;
     }
-    kist_pulling_layer(&b->app->settings, &b->layer);
+    kist_pulling_layer_late(&b->app->settings, &b->layer);
     kist_app_catch_signals();
     kist_store_stop_on(b->engine.store, kist_app_stopped, NULL);
     rc = kist_build_input_open(&b->input, b->app, from, b->o->file, &b->layer, &b->net, err);

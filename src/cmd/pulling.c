@@ -22,33 +22,44 @@ int kist_pulling_platform(const struct kist_app *app, const char *option, struct
     return kist_platform_parse(platform, text ? text : system.machine, err);
 }
 
-/* The board's choice, unless the kernel could not mount what it makes. */
-static bool takes_gzip(const char *compression)
+/* zstd, unless the kernel could not mount what it makes: that is tried out once. */
+static enum kist_layer_compressor ask(void)
 {
-    if (strcmp(compression, "auto") != 0) {
-        return strcmp(compression, "gzip") == 0;
+    static enum { UNKNOWN, ZSTD, GZIP } known;
+
+    if (known == UNKNOWN) {
+        known = port_probe_squashfs(true) == PORT_MISSING && port_probe_squashfs(false) != PORT_MISSING ? GZIP : ZSTD;
+        if (known == GZIP) {
+            kist_log(KIST_LOG_WARN, "layers are kept as gzip: this kernel's squashfs knows no zstd (CONFIG_SQUASHFS_ZSTD; "
+                                    "layer.compression = gzip says so without asking)");
+        }
     }
-    if (strcmp(KIST_BOARD_COMPRESSOR, "gzip") == 0) {
-        return true;
-    }
-    if (port_probe_squashfs(true) != PORT_MISSING || port_probe_squashfs(false) == PORT_MISSING) {
-        return false;
-    }
-    kist_log(KIST_LOG_WARN, "layers are kept as gzip: this kernel's squashfs knows no zstd (CONFIG_SQUASHFS_ZSTD; "
-                            "layer.compression = gzip says so without asking)");
-    return true;
+    return known == GZIP ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD;
 }
 
 /* Half of the memory allowed goes to names, half to inodes of about 128 bytes. */
-void kist_pulling_layer(const struct kist_settings *s, struct kist_layer_options *o)
+void kist_pulling_layer_late(const struct kist_settings *s, struct kist_layer_options *o)
 {
+    const bool board = strcmp(s->compression, "auto") == 0;
+    const bool gzip = strcmp(board ? KIST_BOARD_COMPRESSOR : s->compression, "gzip") == 0;
+
     *o = (struct kist_layer_options){
-        .compressor = takes_gzip(s->compression) ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD,
+        .compressor = gzip ? KIST_LAYER_GZIP : KIST_LAYER_ZSTD,
+        .ask = board && !gzip ? ask : NULL,
         .level = (int)s->compression_level,
         .workers = (unsigned)s->workers,
         .max_inodes = (uint32_t)KIST_MIN(s->mem / 256, (uint64_t)UINT32_MAX),
         .max_names = s->mem / 2,
     };
+}
+
+void kist_pulling_layer(const struct kist_settings *s, struct kist_layer_options *o)
+{
+    kist_pulling_layer_late(s, o);
+    if (o->ask) {
+        o->compressor = o->ask();
+        o->ask = NULL;
+    }
 }
 
 int kist_pulling(struct kist_app *app, const char *reference, const char *platform, const char *progress, bool dry_run,

@@ -11,6 +11,8 @@ int kist_pulling_platform(const struct kist_app *app, const char *option, struct
 
 /* How layers are kept, by the settings. */
 void kist_pulling_layer(const struct kist_settings *s, struct kist_layer_options *o);
+/* The same for who may write no layer at all, and writes them one after the other: the kernel is asked with the first. */
+void kist_pulling_layer_late(const struct kist_settings *s, struct kist_layer_options *o);
 
 /* progress: as for --progress. plan is to be released whatever comes back. */
 int kist_pulling(struct kist_app *app, const char *reference, const char *platform, const char *progress, bool dry_run,

@@ -14,6 +14,7 @@ enum kist_layer_compressor { KIST_LAYER_ZSTD, KIST_LAYER_GZIP };
 
 struct kist_layer_options {
     enum kist_layer_compressor compressor;
+    enum kist_layer_compressor (*ask)(void); /* in its place, with each file that is begun: what takes time to find out; NULL */
     int level;           /* 0: the compressor's default here (zstd 3, gzip 6) */
     unsigned workers;    /* threads that compress blocks beside the caller's; 0: all in the caller's */
     uint32_t max_inodes; /* 0: KIST_MAX_LAYER_INODES */

@@ -120,6 +120,7 @@ int kist_layer_writer_open(struct kist_layer_writer **out, struct port_file *fil
 {
     struct kist_layer_writer *w = calloc(1, sizeof(*w));
     uint64_t names = options->max_names ? options->max_names : KIST_MAX_LAYER_NAMES;
+    const enum kist_layer_compressor compressor = options->ask ? options->ask() : options->compressor;
     uint32_t inodes = options->max_inodes ? options->max_inodes : KIST_MAX_LAYER_INODES;
     int rc;
 
@@ -129,7 +130,7 @@ int kist_layer_writer_open(struct kist_layer_writer **out, struct port_file *fil
     w->budget.max_bytes = KIST_MIN(names, NAMES_MAX);
     w->budget.max_inodes = KIST_MIN(inodes, INODES_MAX);
     w->super.block_size = KIST_LAYER_BLOCK_SIZE;
-    w->super.compressor = options->compressor == KIST_LAYER_GZIP ? KIST_SQUASHFS_GZIP : KIST_SQUASHFS_ZSTD;
+    w->super.compressor = compressor == KIST_LAYER_GZIP ? KIST_SQUASHFS_GZIP : KIST_SQUASHFS_ZSTD;
     w->ingest = (struct kist_ingest){
         .tree = &w->tree,
         .ids = &w->ids,
