@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "file_private.h"
 #include "sandbox_private.h"
 
 #define XATTRS_MAX 128
+#define SETTLED 100000000 /* ns: more than a tick, also of a server whose clock is a little behind */
 
 static bool type_of(mode_t mode, enum port_node_type *type)
 {
@@ -97,6 +99,25 @@ static int read_target(struct port_node *n, int dir, const char *name)
     return got < 0 ? -1 : 0;
 }
 
+/*
+ * In units of 10 ms it is of FAT or exFAT, where it is the time of modification, which can be set, in other words. (A page that a process has
+ * mapped and dirtied may change until it is written back, and no time with it.)
+ */
+static int64_t changed(const struct stat *st)
+{
+    const int64_t seconds = st->st_ctim.tv_sec, ns = st->st_ctim.tv_nsec;
+
+    return ns % 10000000 != 0 && seconds > 0 && seconds < INT64_MAX / 1000000000 - 1 ? seconds * 1000000000 + ns : 0;
+}
+
+/* The clock that files get their times from; it stands still between ticks. */
+static int64_t file_clock(void)
+{
+    struct timespec t;
+
+    return clock_gettime(CLOCK_REALTIME_COARSE, &t) == 0 ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec : INT64_MIN;
+}
+
 /* All that the kernel says at once. */
 static void fill(struct port_node *n, const struct stat *st)
 {
@@ -108,6 +129,8 @@ static void fill(struct port_node *n, const struct stat *st)
     n->links = (uint32_t)st->st_nlink;
     n->size = (uint64_t)st->st_size;
     n->inode = st->st_ino;
+    n->device = st->st_dev;
+    n->changed = changed(st);
     n->mtime = st->st_mtime;
 }
 
@@ -173,6 +196,7 @@ int port_node_file(struct port_file **out, struct port_dir *dir, const char *nam
 
 int port_node_open(struct port_dir *dir, const char *name, struct port_node *n, struct port_file **file, struct kist_error *err)
 {
+    const int64_t now = file_clock();
     struct stat st;
     int rc = port_file_open(file, dir, name, err);
 
@@ -187,6 +211,7 @@ int port_node_open(struct port_dir *dir, const char *name, struct port_node *n, 
         return rc;
     }
     fill(n, &st);
+    n->changed = n->changed < now - SETTLED ? n->changed : 0;
     return 0;
 }
 

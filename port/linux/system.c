@@ -51,6 +51,22 @@ int port_system_get(struct port_system *s, struct kist_error *err)
     return 0;
 }
 
+/* "01234567-89ab-cdef-0123-456789abcdef\n": its dashes are passed over. */
+bool port_system_boot(unsigned char id[PORT_SYSTEM_BOOT])
+{
+    KIST_AUTO(fd) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    char text[64], hex[2 * PORT_SYSTEM_BOOT + 1];
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    size_t len = 0;
+
+    for (ssize_t i = 0; i < got && len < sizeof(hex) - 1; i++) {
+        hex[len] = text[i];
+        len += text[i] != '-';
+    }
+    hex[len] = '\0';
+    return len == sizeof(hex) - 1 && kist_str_unhex(id, PORT_SYSTEM_BOOT, hex);
+}
+
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_NONE 0 /* as the nice value has it */
 #define IOPRIO_IDLE (3 << 13)

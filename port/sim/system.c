@@ -20,6 +20,12 @@ void port_system_polite(bool polite)
     (void)polite;
 }
 
+bool port_system_boot(unsigned char id[PORT_SYSTEM_BOOT])
+{
+    (void)id;
+    return false;
+}
+
 /* SplitMix64 (Steele, Lea, Flood 2014): as random as names of files need it. */
 int port_system_random(void *bytes, size_t len, struct kist_error *err)
 {

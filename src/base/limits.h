@@ -88,6 +88,10 @@
 #ifndef KIST_MAX_BUILD_CACHE
 #define KIST_MAX_BUILD_CACHE 1024U
 #endif
+/* Files of build contexts whose digests are known from one build to the next, 32 bytes each. */
+#ifndef KIST_MAX_KNOWN_FILES
+#define KIST_MAX_KNOWN_FILES 16384U
+#endif
 /* Seconds for which what a failed or killed pull left is kept, to be gone on with: 7 days. */
 #ifndef KIST_MAX_LEFT_AGE
 #define KIST_MAX_LEFT_AGE (7 * 24 * 60 * 60)

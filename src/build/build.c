@@ -88,6 +88,9 @@ int kist_build_make(struct kist_build *b, struct kist_error *err)
     if (rc < 0) {
         return rc;
     }
+    if (!b->options->no_cache && b->options->run_dir) {
+        b->known = kist_known_open(b->options->run_dir);
+    }
     tell_first(b);
     for (size_t i = 0; i < b->file_stages && rc == 0; i++) {
         if (b->stages[i]->needed && !b->stages[i]->built) {
@@ -131,6 +134,7 @@ void kist_build_free(struct kist_build *b)
         }
         free(b->stages);
         kist_store_lease_end(b->lease);
+        kist_known_close(b->known, !b->options->dry_run);
         kist_strv_release(&b->args);
         kist_strv_release(&b->used);
         kist_buf_release(&b->config);

@@ -50,6 +50,7 @@ struct kist_build_options {
     const struct kist_run_options *run;    /* network and limits of RUN */
     const struct kist_build_secret *secrets;
     size_t secret_count;
+    const char *run_dir; /* where it is known what files of the context are (build/known.h); NULL: nowhere */
     int64_t epoch; /* SOURCE_DATE_EPOCH: the image's time, and no file's is later; negative: none */
     const struct kist_layer_options *layer;
     const struct kist_registry_options *net; /* for what ADD fetches */

@@ -42,6 +42,14 @@ bool kist_context_owned(const struct kist_context *c);
 struct port_dir *kist_context_dir(const struct kist_context *c);
 const struct kist_view *kist_context_layers(const struct kist_context *c);
 
+#define KIST_CONTEXT_STAMP 16
+/*
+ * For each and begin below: of the plain file they are being told of, what will be another once the file has changed, in bytes, size or
+ * extended attributes, whatever is done to its times. false: there is no telling. What begin is told can be told again for as long as
+ * the machine runs.
+ */
+bool kist_context_stamp(const struct kist_context *c, unsigned char stamp[KIST_CONTEXT_STAMP]);
+
 /* The text of the plain file that path leads to, ignored or not: a Dockerfile, an ignore file. KIST_E_NOT_FOUND. */
 int kist_context_text(struct kist_context *c, const char *path, struct kist_buf *out, struct kist_error *err) KIST_CHECKED;
 

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "build/context_private.h"
-#include "port/node.h"
 #include "port/place.h"
 
 #define CHUNK ((size_t)64 << 10)
@@ -154,6 +154,7 @@ static int visit(struct walk *w, struct kist_error *err)
         return rc == KIST_E_NOT_FOUND && w->begun ? 0 : rc;
     }
     w->begun = true;
+    w->context->told = n;
     if (n.type != PORT_NODE_SOCKET) {
         describe(&e, w->path, &n);
         rc = w->each(w->arg, &e, err);
@@ -181,6 +182,24 @@ int kist_context_dir_list(struct kist_context *c, const char *path, kist_context
 }
 
 /* ---- one path ---- */
+
+bool kist_context_stamp(const struct kist_context *c, unsigned char stamp[KIST_CONTEXT_STAMP])
+{
+    const struct port_node *n = &c->told;
+    const uint64_t parts[] = {n->device, n->inode, n->size, (uint64_t)n->mtime, (uint64_t)n->changed};
+    unsigned char text[8 * KIST_COUNT(parts)];
+    struct kist_digest whole;
+
+    if (!c->dir || n->type != PORT_NODE_FILE || n->changed == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < KIST_COUNT(parts); i++) {
+        kist_le64_put(text + 8 * i, parts[i]);
+    }
+    kist_digest_of(&whole, text, sizeof(text));
+    memcpy(stamp, whole.bytes, KIST_CONTEXT_STAMP);
+    return true;
+}
 
 int kist_context_dir_look(struct kist_context *c, const char *path, char target[KIST_MAX_PATH + 1], struct kist_error *err)
 {
@@ -231,6 +250,7 @@ int kist_context_dir_read(struct kist_context *c, const char *path, kist_context
     int rc = reach_parent(c, path, &dir, &name, err);
 
     if (rc == 0 && (rc = port_node_open(dir, name, &n, &file, err)) == 0) {
+        c->told = n;
         describe(&e, path, &n);
         e.xattrs = xattrs;
         for (; e.xattr_count < n.xattr_count && e.xattr_count < KIST_COUNT(xattrs); e.xattr_count++) {

@@ -3,6 +3,7 @@
 #define KIST_BUILD_CONTEXT_PRIVATE_H
 
 #include "build/context.h"
+#include "port/node.h"
 
 struct kist_context_tar;
 
@@ -14,6 +15,7 @@ struct kist_context {
     struct kist_context_tar *tar; /* the layer came as one; or NULL */
     struct port_dir *reached;     /* of a directory: the one below it that was last read from, */
     char reached_path[KIST_MAX_PATH + 1];
+    struct port_node told;        /* of a directory: what was last looked at; no pointer of it is good */
 };
 
 /* ---- a directory (context_dir.c): nothing is ignored here ---- */

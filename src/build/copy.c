@@ -94,6 +94,25 @@ static void hash_text(struct kist_sha256 *h, const char *text)
     kist_sha256_update(h, text, strlen(text) + 1);
 }
 
+/* The size and sum of a file, as it was when it was listed; or, where that is not known, as it is now. */
+static int sum_up(struct kist_copy_plan *c, struct kist_copy_entry *e, const char *path, struct kist_error *err)
+{
+    struct kist_copy_reading r = {.limit = UINT64_MAX};
+    unsigned char stamp[KIST_CONTEXT_STAMP];
+    int rc = 0;
+
+    if (!e->stamped || !kist_known_find(c->options->known, e->stamp, e->sum)) {
+        rc = kist_copy_read(c, path, &r, e->sum, err);
+        e->size = r.bytes;
+        if (rc == 0 && kist_context_stamp(c->from, stamp)) {
+            kist_known_add(c->options->known, stamp, e->sum);
+        }
+    }
+    e->stamped = false;
+    c->total.bytes += e->size;
+    return rc;
+}
+
 static int digest_entry(struct kist_copy_plan *c, struct kist_sha256 *h, const struct kist_copy_item *item, struct kist_copy_entry *e,
                         struct kist_error *err)
 {
@@ -101,11 +120,7 @@ static int digest_entry(struct kist_copy_plan *c, struct kist_sha256 *h, const s
     int rc = kist_copy_source_path(c, item, e, path, err);
 
     if (rc == 0 && e->type == KIST_LAYER_FILE) {
-        struct kist_copy_reading r = {.limit = UINT64_MAX};
-
-        rc = kist_copy_read(c, path, &r, e->sum, err);
-        e->size = r.bytes;
-        c->total.bytes += r.bytes;
+        rc = sum_up(c, e, path, err);
     }
     hash_number(h, e->type);
     hash_text(h, kist_copy_text(c, e->path));

@@ -6,6 +6,7 @@
 #define KIST_BUILD_COPY_H
 
 #include "build/context.h"
+#include "build/known.h"
 #include "image/digest.h"
 #include "registry/registry.h"
 
@@ -28,6 +29,7 @@ struct kist_copy_options {
     const struct kist_layer_options *limits; /* max_inodes and max_names bound the plan */
     struct kist_store *store;                /* where what is fetched is kept meanwhile; needed for ADD only */
     const struct kist_registry_options *net; /* for URLs */
+    struct kist_known *known; /* files that need not be read for their digests; NULL: none */
 };
 
 /* For what is told of a plan. */
@@ -48,7 +50,7 @@ void kist_copy_free(struct kist_copy_plan *c);
 /* KIST_AUTO(copy) struct kist_copy_plan *c = NULL; */
 void kist_copy_auto(struct kist_copy_plan **c);
 
-/* Reads all there is to be copied: names, kinds, modes, link targets, bytes, and owners where they count; not times. */
+/* Reads all there is to be copied, but for files that are known: names, kinds, modes, link targets, bytes, and owners where they count; not times. */
 int kist_copy_digest(struct kist_copy_plan *c, struct kist_digest *digest, struct kist_error *err) KIST_CHECKED;
 /* After digest. */
 void kist_copy_total(const struct kist_copy_plan *c, struct kist_copy_total *total);

@@ -5,7 +5,7 @@
 #include "build/copy.h"
 #include "build/mode.h"
 
-#define KIST_COPY_SUM 16 /* bytes of a SHA-256: who finds two files that share so many needs 2^64 tries */
+#define KIST_COPY_SUM KIST_KNOWN_SUM /* bytes of a SHA-256: who finds two files that share so many needs 2^64 tries */
 
 /* One thing that is copied: what a source names, or one of the things that a pattern matches. */
 struct kist_copy_item {
@@ -34,7 +34,11 @@ struct kist_copy_entry {
     uint64_t identity; /* names of one file share it */
     uint8_t type;      /* enum kist_layer_type */
     bool linked;       /* it has several names */
-    unsigned char sum[KIST_COPY_SUM]; /* of a file's xattrs and bytes */
+    bool stamped;      /* stamp, and not yet sum */
+    union {
+        unsigned char stamp[KIST_CONTEXT_STAMP];
+        unsigned char sum[KIST_COPY_SUM]; /* of a file's xattrs and bytes; known by the digest */
+    };
 };
 
 struct kist_copy_plan {

@@ -100,6 +100,7 @@ static int add_entry(struct kist_copy_plan *c, const struct kist_layer_entry *e,
         .mtime = KIST_MIN(e->mtime, c->options->epoch), .size = e->size, .identity = e->place, .type = (uint8_t)e->type,
         .linked = e->links > 1 && e->type != KIST_LAYER_DIRECTORY,
     };
+    entry->stamped = c->options->known && e->type == KIST_LAYER_FILE && kist_context_stamp(c->from, entry->stamp);
     rc = add_name(c, path, strlen(path), &entry->path, err);
     if (rc == 0 && e->target) {
         rc = add_name(c, e->target, strlen(e->target), &entry->target, err);

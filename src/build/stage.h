@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "build/build.h"
+#include "build/known.h"
 #include "codec/json.h"
 #include "codec/sha256.h"
 #include "layer/view.h"
@@ -33,6 +34,7 @@ struct kist_build {
     const struct kist_build_options *options;
     struct kist_store *store;
     struct kist_store_lease *lease;
+    struct kist_known *known; /* NULL: all files are read */
     struct kist_strv args;   /* those before the first FROM */
     struct kist_strv used;   /* names of build arguments that were asked for */
     struct kist_stage **stages; /* those of the file, then images */

@@ -228,6 +228,7 @@ int kist_step_copy(struct kist_step *step, struct kist_error *err)
             .limits = o->layer,
             .store = step->build->store,
             .net = o->net,
+            .known = step->build->known,
         };
         rc = copy(&c, err);
         rc = rc < 0 ? blame(step, err) : rc;

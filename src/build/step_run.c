@@ -129,7 +129,8 @@ static int bind_context(struct running *r, struct kist_build_mount *m, struct ki
     }
     r->bounds[m - r->mounts] = b;
     b->source.path = m->mount->source;
-    b->how = (struct kist_copy_options){.epoch = INT64_MAX, .limits = o->layer, .store = r->step->build->store};
+    b->how = (struct kist_copy_options){.epoch = INT64_MAX, .limits = o->layer, .store = r->step->build->store,
+                                        .known = r->step->build->known};
     rc = kist_copy_new(&b->plan, "RUN --mount", o->context, &b->source, 1, "/" KIST_CONTEXT_BIND_PLACE, &b->how, err);
     rc = rc < 0 ? rc : kist_copy_digest(b->plan, &digest, err);
     if (rc == 0) {

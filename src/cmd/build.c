@@ -186,6 +186,7 @@ static int make_one(struct building *b, size_t i, const struct kist_run_options 
         .run = run,
         .secrets = b->input.secrets,
         .secret_count = b->input.secret_count,
+        .run_dir = b->app->settings.run_dir,
         .epoch = b->epoch,
         .layer = &b->layer,
         .net = &b->net,

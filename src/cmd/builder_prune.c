@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "build/cache_mount.h"
+#include "build/known.h"
 #include "cmd/pruning.h"
 #include "store/steps.h"
 
@@ -10,8 +11,8 @@ struct options {
     struct kist_strv filters;
 };
 
-int kist_pruning_builder(struct kist_store *store, bool all, int64_t until, uint64_t keep, struct kist_strv *deleted,
-                         uint64_t *freed, struct kist_error *err)
+int kist_pruning_builder(const struct kist_app *app, struct kist_store *store, bool all, int64_t until, uint64_t keep,
+                         struct kist_strv *deleted, uint64_t *freed, struct kist_error *err)
 {
     const struct kist_store_step_prune options = {.all = all, .until = until, .keep = keep};
     struct kist_store_removed removed;
@@ -22,6 +23,9 @@ int kist_pruning_builder(struct kist_store *store, bool all, int64_t until, uint
         rc = kist_strv_add(deleted, removed.deleted.v[i], err);
     }
     kist_store_removed_release(&removed);
+    if (rc == 0 && keep == 0 && until == 0) {
+        kist_known_forget(app->settings.run_dir);
+    }
     return rc == 0 && keep == 0 ? kist_cache_mount_prune(store, until > 0 ? until : INT64_MAX, freed, err) : rc;
 }
 
@@ -40,7 +44,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
         rc = kist_pruning_confirm("builder prune", o->all ? "all build cache." : "all dangling build cache.", err);
     }
     if (rc == 0 && (rc = kist_app_store(app, false, &store, err)) == 0) {
-        rc = kist_pruning_builder(store, o->all, filters.has_until ? filters.until : 0, o->keep, &deleted, &freed, err);
+        rc = kist_pruning_builder(app, store, o->all, filters.has_until ? filters.until : 0, o->keep, &deleted, &freed, err);
     } else if (rc == KIST_E_NOT_FOUND) {
         rc = 0; /* no store yet: nothing to remove */
     }

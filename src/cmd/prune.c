@@ -64,11 +64,11 @@ static int run_containers(struct kist_app *app, const void *values, int count, c
     return rc;
 }
 
-static int prune_builder(struct kist_store *store, bool all, const struct kist_filters *filters, uint64_t *freed,
-                         struct kist_error *err)
+static int prune_builder(const struct kist_app *app, struct kist_store *store, bool all, const struct kist_filters *filters,
+                         uint64_t *freed, struct kist_error *err)
 {
     KIST_AUTO(strv) struct kist_strv deleted = {.v = NULL};
-    int rc = kist_pruning_builder(store, all, filters->has_until ? filters->until : 0, 0, &deleted, freed, err);
+    int rc = kist_pruning_builder(app, store, all, filters->has_until ? filters->until : 0, 0, &deleted, freed, err);
 
     kist_pruning_list("Deleted build cache objects:", "", &deleted);
     (void)(deleted.n > 0 && printf("\n"));
@@ -100,7 +100,7 @@ static int prune_system(struct kist_app *app, const struct options *o, struct ki
     }
     *freed += removed.freed;
     kist_store_removed_release(&removed);
-    return rc < 0 || filters->has_labels ? rc : prune_builder(store, o->all, filters, freed, err);
+    return rc < 0 || filters->has_labels ? rc : prune_builder(app, store, o->all, filters, freed, err);
 }
 
 static int run_system(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)

@@ -33,10 +33,10 @@ int kist_pruning_images(struct kist_app *app, const struct kist_pruning_images *
 int kist_pruning_volumes(struct kist_store *store, bool all, const struct kist_filters *filters, uint64_t *freed,
                          struct kist_error *err) KIST_CHECKED;
 /*
- * 'builder prune': steps, the one used longest ago first, and with keep 0 the directories that builds keep; deleted gets the keys, *freed
+ * 'builder prune': steps, the one used longest ago first, and with keep 0 the directories that builds keep, and what is known of their files; deleted gets the keys, *freed
  * grows. until 0: whenever they were used. src/cmd/builder_prune.c
  */
-int kist_pruning_builder(struct kist_store *store, bool all, int64_t until, uint64_t keep, struct kist_strv *deleted,
-                         uint64_t *freed, struct kist_error *err) KIST_CHECKED;
+int kist_pruning_builder(const struct kist_app *app, struct kist_store *store, bool all, int64_t until, uint64_t keep,
+                         struct kist_strv *deleted, uint64_t *freed, struct kist_error *err) KIST_CHECKED;
 
 #endif

@@ -353,4 +353,59 @@ def links_lead_nowhere_else(t):
     clean(t)
 
 
+@test
+def files_that_are_known(t):
+    """What was read once is not opened again, until it changes: whatever was done to its size and its times."""
+    folder = context(t, "FROM scratch\nCOPY . /x/\n", first="one", sub__second="two")
+    known, path, trace = t.path("run/known-files"), os.path.join(folder, "first"), t.path("trace")
+    if os.stat(path).st_ctime_ns % 10**7 == 0:
+        kit.skip("the filesystem's times are coarse")
+
+    def build(*options, **more):
+        return t.kist("--run-dir", t.path("run"), "build", "-q", *options, folder, env={"SOURCE_DATE_EPOCH": "1600000000", **more.pop("env", {})},
+                      **more).out
+
+    def opened():
+        kit.need_programs("strace")
+        build(program=["strace", "-f", "-e", "trace=openat", "-o", trace, kit.KIST], env={"ASAN_OPTIONS": "detect_leaks=0"})
+        with open(trace) as f:
+            text = f.read()
+        return [name for name in ("first", "second") if f'"{name}"' in text]
+
+    def rewrite(text):
+        st = os.stat(path)
+        with open(path, "r+") as f:
+            f.write(text)
+        os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+
+    def whole():
+        return os.path.exists(known) and os.stat(known).st_size >= 24 + 3 * 32 + 4
+
+    first = build("--no-cache")
+    build("--dry-run")
+    check(not os.path.exists(known), "a build without cache, or none, has left what it read")
+    kit.wait_until(lambda: build() == first and whole(), "all files are known")
+    equal(opened(), [], "files that were opened though they are known")
+    rewrite("eno")
+    other = build()
+    check(other != first, "a file that was rewritten is the same image")
+    equal(build("--no-cache"), other, "the same without a cache")
+    rewrite("one")
+    equal(build(), first, "the image of what was before")
+    equal(len({(rewrite(f"{i:03}"), build())[1] for i in range(20)}), 20, "images of as many changes")
+    os.setxattr(path, "user.note", b"x")
+    before = build()
+    os.setxattr(path, "user.note", b"y")
+    check(build() != before, "a file with another xattr is the same image")
+    before = build()
+    with open(known, "r+b") as f:
+        f.seek(40)
+        f.write(b"damaged")
+    equal(opened(), ["first", "second"], "files that were opened for what is known is damaged")
+    equal(build(), before, "the image nevertheless")
+    t.kist("--run-dir", t.path("run"), "builder", "prune", "-f")
+    check(not os.path.exists(known), "builder prune leaves what is known of files")
+    clean(t)
+
+
 kit.main()

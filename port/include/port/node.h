@@ -24,8 +24,9 @@ struct port_node {
     enum port_node_type type;
     uint32_t mode; /* 07777 */
     uint32_t uid, gid, major, minor, links;
-    uint64_t size, inode;
+    uint64_t size, inode, device;
     int64_t mtime;                  /* seconds since 1970 */
+    int64_t changed;                /* when it changed in whatever way, ns since 1970, which nobody can set; 0: that cannot be relied upon */
     char *target;                   /* of a symlink, else NULL */
     struct port_node_xattr *xattrs; /* of files and directories; at most 128 */
     size_t xattr_count;
@@ -35,7 +36,10 @@ struct port_node {
 int port_node_read(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err) KIST_CHECKED;
 /* The same without xattrs, which asks the kernel once, of a symlink twice. */
 int port_node_look(struct port_dir *dir, const char *name, struct port_node *n, struct kist_error *err) KIST_CHECKED;
-/* Name in dir, a plain file, open for reading; n is what that very file is. Errors as of port_file_open, too. */
+/*
+ * Name in dir, a plain file, open for reading; n is what that very file is. changed is 0 also where it is so short a time ago that the file
+ * might change once more, while it is read or later, and have the same. Errors as of port_file_open, too.
+ */
 int port_node_open(struct port_dir *dir, const char *name, struct port_node *n, struct port_file **file, struct kist_error *err)
     KIST_CHECKED;
 void port_node_release(struct port_node *n);

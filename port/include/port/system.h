@@ -18,6 +18,9 @@ struct port_system {
 int port_system_get(struct port_system *s, struct kist_error *err) KIST_CHECKED;
 /* While polite, this thread gets at the disk only when nobody else wants to. It must hold no lock that others wait for then. */
 void port_system_polite(bool polite);
+#define PORT_SYSTEM_BOOT 16
+/* What tells this boot of the machine from every other one; false: nobody can tell. */
+bool port_system_boot(unsigned char id[PORT_SYSTEM_BOOT]) KIST_CHECKED;
 int port_system_random(void *bytes, size_t len, struct kist_error *err) KIST_CHECKED;
 
 #endif
