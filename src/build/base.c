@@ -32,6 +32,7 @@ static int begin_empty(struct kist_stage *stage, struct kist_error *err)
 static int begin_parent(struct kist_stage *stage, struct kist_error *err)
 {
     const struct kist_stage *parent = stage->parent;
+    int rc = 0;
 
     stage->config = cJSON_Duplicate(parent->config, true);
     memcpy(stage->diff_ids, parent->diff_ids, sizeof(stage->diff_ids));
@@ -39,7 +40,10 @@ static int begin_parent(struct kist_stage *stage, struct kist_error *err)
     stage->created = parent->created;
     stage->unknown = parent->unknown;
     stage->platform = parent->platform;
-    return stage->config ? 0 : kist_error_nomem(err);
+    for (size_t i = 0; i < parent->args.n && rc == 0; i++) { /* its arguments are known here, too */
+        rc = kist_strv_add(&stage->args, parent->args.v[i], err);
+    }
+    return stage->config ? rc : kist_error_nomem(err);
 }
 
 /* ---- an image ---- */

@@ -143,6 +143,25 @@ def tar_of(t, *options):
 
 
 @test
+def arguments_of_a_stage_below(t):
+    """What a stage declares is known in those that are made from it, as BuildKit has it, and in no other."""
+    r = build(t, """FROM BUSYBOX AS base
+ARG IN=base
+FROM base AS above
+RUN echo above $IN
+ENV SET=$IN
+FROM above
+ARG IN=again
+RUN echo last $IN $SET
+FROM BUSYBOX
+COPY --from=2 /etc/passwd /
+RUN echo other:$IN:
+""")
+    for line in "above base\n", "last again base\n", "other::\n":
+        contains(r.err, line, "what commands say")
+
+
+@test
 def arguments(t):
     text = """ARG G=global
 FROM BUSYBOX
