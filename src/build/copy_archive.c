@@ -61,7 +61,8 @@ int kist_copy_is_archive(struct kist_copy_plan *c, const char *path, struct kist
     int rc = read_head(c, path, &h, &h.sink, err);
 
     if (rc < 0) {
-        return kist_error_wrap(err, "%s failed: cannot read '%s'", c->name, path);
+        return err && err->sys_errno != 0 ? kist_error_wrap(err, "%s failed", c->name)
+                                          : kist_error_wrap(err, "%s failed: cannot read '%s'", c->name, path);
     }
     switch (kist_archive_kind(h.data, h.len)) {
     case KIST_ARCHIVE_TAR:

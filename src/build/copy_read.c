@@ -70,7 +70,7 @@ int kist_copy_read(struct kist_copy_plan *c, const char *path, struct kist_copy_
     rc = kist_context_read(c->from, path, reading_begin, r, &r->sink, err);
     kist_sha256_final(&r->hash, whole);
     memcpy(sum, whole, KIST_COPY_SUM);
-    return rc < 0 ? kist_error_wrap(err, "cannot read '%s'", path) : 0;
+    return rc < 0 && err && err->sys_errno == 0 ? kist_error_wrap(err, "cannot read '%s'", path) : rc; /* the system's names its file */
 }
 
 int kist_copy_source_path(const struct kist_copy_plan *c, const struct kist_copy_item *item, const struct kist_copy_entry *e,

@@ -177,13 +177,15 @@ static void release(struct copying *c)
     kist_strv_release(&c->exclude);
 }
 
-/* Whether word stands in a message, on its own. */
+/* Whether word stands in a message, on its own or as where a path begins. */
 static bool names(const char *message, const char *word)
 {
     const size_t len = strlen(word);
 
     for (const char *at = message; len > 0 && (at = strstr(at, word)) != NULL; at++) {
-        if (at > message && strchr(" '", at[-1]) && strchr(" ':", at[len])) {
+        const char *before = at - message > 2 && strncmp(at - 2, "./", 2) == 0 ? at - 2 : at;
+
+        if (before > message && strchr(" '", before[-1]) && strchr(" ':/", at[len])) {
             return true;
         }
     }
