@@ -1,5 +1,6 @@
 #include "disk.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,12 @@ void *sim_alloc(void *old, size_t size)
 {
     void *new;
 
+    if (old && malloc_usable_size(old) >= size) {
+        return old;
+    }
+    if (old) {
+        size += size / 2; /* what grows does so again */
+    }
     allocating++;
     new = realloc(old, size ? size : 1);
     allocating--;

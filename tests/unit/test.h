@@ -1,5 +1,5 @@
 /*
- * The unit test harness: one header, one program a module.
+ * The unit test harness: a file of tests is a module, and a room's modules are one program (main.c), linked once.
  *
  *     #include "test.h"
  *
@@ -12,7 +12,8 @@
  *
  * Tests run in the order they stand in. A failed check is printed with its place, marks the test as failed and goes on; REQUIRE
  * leaves the test. In a loop over a table, TEST_CASE(label) names the row that later failures belong to. The program's first
- * argument, if any, runs only the tests whose names contain it. Exit status 1 where a test failed or none ran.
+ * argument, if any, runs only the tests whose names contain it. Exit status 1 where a test failed or none ran. TEST_MODULE is the
+ * module's name, which the build gives.
  */
 #ifndef KIST_TEST_H
 #define KIST_TEST_H
@@ -21,6 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "module.h"
 
 struct test {
     const char *name;
@@ -141,12 +144,12 @@ static inline int test_check_ok(const char *file, int line, int result, const ch
         return;                                                                                              \
     } while (0)
 
-int main(int argc, char **argv)
+static int test_module_run(const char *only)
 {
     unsigned passed = 0, failed = 0, skipped = 0;
 
     for (struct test *test = test_first; test; test = test->next) {
-        if (argc > 1 && !strstr(test->name, argv[1]))
+        if (only && !strstr(test->name, only))
             continue;
         test_name = test->name;
         test_row = NULL;
@@ -162,11 +165,19 @@ int main(int argc, char **argv)
         if (test_skipped)
             printf("%s: skipped: %s\n", test->name, test_skipped);
     }
-    printf(TEST_PROGRAM ": %u passed, %u failed", passed, failed);
+    printf(TEST_MODULE ": %u passed, %u failed", passed, failed);
     if (skipped)
         printf(", %u skipped", skipped);
     putchar('\n');
     return failed || passed + skipped == 0;
+}
+
+__attribute__((constructor)) static void test_module_add(void)
+{
+    static struct test_module self = {TEST_MODULE, test_module_run, NULL};
+
+    self.next = test_modules;
+    test_modules = &self;
 }
 
 #endif
