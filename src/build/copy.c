@@ -137,8 +137,7 @@ static int digest_entry(struct kist_copy_plan *c, struct kist_sha256 *h, const s
 
 static int digest_item(struct kist_copy_plan *c, struct kist_sha256 *h, const struct kist_copy_item *item, struct kist_error *err)
 {
-    struct kist_digest digest;
-    uint64_t size;
+    struct kist_copy_fetch_result fetched;
     int rc = 0;
 
     hash_number(h, item->kind);
@@ -148,9 +147,9 @@ static int digest_item(struct kist_copy_plan *c, struct kist_sha256 *h, const st
         hash_number(h, item->source->len);
         kist_sha256_update(h, item->source->text, item->source->len);
     } else if (item->kind == KIST_COPY_URL) {
-        rc = c->options->checksum ? kist_digest_parse(&digest, c->options->checksum, err)
-                                  : kist_copy_fetch(c, item->source->path, &size, &digest, err);
-        kist_sha256_update(h, digest.bytes, sizeof(digest.bytes));
+        rc = c->options->checksum ? kist_digest_parse(&fetched.digest, c->options->checksum, err)
+                                  : kist_copy_fetch(c, item->source->path, &fetched, err);
+        kist_sha256_update(h, fetched.digest.bytes, sizeof(fetched.digest.bytes));
     }
     for (uint32_t i = 0; i < item->count && rc == 0; i++) {
         rc = digest_entry(c, h, item, &c->entries[item->first + i], err);

@@ -15,8 +15,7 @@ struct kist_copy_fetched {
     struct kist_store_layer_tx *tx;
     struct kist_sink sink;
     struct kist_sha256 hash;
-    uint64_t size;
-    struct kist_digest digest;
+    struct kist_copy_fetch_result result;
 };
 
 bool kist_copy_is_url(const char *source)
@@ -60,7 +59,7 @@ static int fetched_write(struct kist_sink *sink, const void *data, size_t len, s
     struct kist_copy_fetched *f = KIST_CONTAINER_OF(sink, struct kist_copy_fetched, sink);
 
     kist_sha256_update(&f->hash, data, len);
-    f->size += len;
+    f->result.size += len;
     return kist_store_layer_append(f->tx, data, len, err);
 }
 
@@ -74,7 +73,7 @@ static int check(const struct kist_copy_plan *c, const struct kist_copy_fetched 
 {
     char got[KIST_DIGEST_TEXT_MAX];
 
-    (void)kist_digest_text(got, &f->digest);
+    (void)kist_digest_text(got, &f->result.digest);
     return c->options->checksum && strcmp(c->options->checksum, got) != 0
                ? kist_error_set(err, KIST_E_CORRUPT, "digest mismatch for '%s': %s, not %s", f->url, got, c->options->checksum)
                : 0;
@@ -87,8 +86,8 @@ static int fetch(struct kist_copy_plan *c, struct kist_copy_fetched *f, struct k
 
     f->sink.ops = &ops;
     kist_sha256_init(&f->hash);
-    rc = rc == 0 ? kist_download(f->url, c->options->net, &f->sink, err) : rc;
-    kist_sha256_final(&f->hash, f->digest.bytes);
+    rc = rc == 0 ? kist_download(f->url, c->options->net, &f->sink, &f->result.mtime, err) : rc;
+    kist_sha256_final(&f->hash, f->result.digest.bytes);
     return rc == 0 ? check(c, f, err) : rc;
 }
 
@@ -102,7 +101,7 @@ static struct kist_copy_fetched *find(const struct kist_copy_plan *c, const char
     return f;
 }
 
-int kist_copy_fetch(struct kist_copy_plan *c, const char *url, uint64_t *size, struct kist_digest *digest, struct kist_error *err)
+int kist_copy_fetch(struct kist_copy_plan *c, const char *url, struct kist_copy_fetch_result *result, struct kist_error *err)
 {
     struct kist_copy_fetched *f = find(c, url);
     int rc = 0;
@@ -121,8 +120,7 @@ int kist_copy_fetch(struct kist_copy_plan *c, const char *url, uint64_t *size, s
         f->next = c->fetched;
         c->fetched = f;
     }
-    *size = f->size;
-    *digest = f->digest;
+    *result = f->result;
     return 0;
 }
 

@@ -98,8 +98,13 @@ int kist_copy_is_archive(struct kist_copy_plan *c, const char *path, struct kist
 bool kist_copy_is_url(const char *source);
 /* Its name in a directory goes to *base. */
 int kist_copy_check_url(struct kist_copy_plan *c, const char *url, const char **base, size_t *len, struct kist_error *err) KIST_CHECKED;
-/* Fetches it unless it was; *size bytes, and their digest. */
-int kist_copy_fetch(struct kist_copy_plan *c, const char *url, uint64_t *size, struct kist_digest *digest, struct kist_error *err)
+struct kist_copy_fetch_result {
+    uint64_t size; /* bytes */
+    int64_t mtime; /* as the server has it, seconds since 1970; 0: it says nothing */
+    struct kist_digest digest;
+};
+/* Fetches it unless it was. */
+int kist_copy_fetch(struct kist_copy_plan *c, const char *url, struct kist_copy_fetch_result *result, struct kist_error *err)
     KIST_CHECKED;
 /* The bytes of one that was. */
 int kist_copy_fetched_read(struct kist_copy_plan *c, const char *url, struct kist_sink *sink, struct kist_error *err) KIST_CHECKED;

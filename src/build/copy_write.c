@@ -197,9 +197,13 @@ static int write_made(struct kist_copy_writing *w, const struct kist_copy_row *r
     bool text = row->item->kind == KIST_COPY_TEXT;
     struct kist_tar_entry e = {.type = KIST_TAR_FILE, .name = row->path, .mode = text ? 0644 : 0600, .mtime = w->copy->newest,
                                .stored = source->len};
-    struct kist_digest digest;
-    int rc = text ? 0 : kist_copy_fetch(w->copy, source->path, &e.stored, &digest, err);
+    struct kist_copy_fetch_result fetched;
+    int rc = text ? 0 : kist_copy_fetch(w->copy, source->path, &fetched, err);
 
+    if (rc == 0 && !text) {
+        e.stored = fetched.size;
+        e.mtime = fetched.mtime > 0 ? KIST_MIN(fetched.mtime, w->copy->options->epoch) : e.mtime;
+    }
     if (rc == 0) {
         dress(w, &e, false);
         rc = kist_tar_writer_entry(&w->tar, &e, err);

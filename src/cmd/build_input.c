@@ -74,7 +74,7 @@ static int receive(struct receiving *r, const char *from, const struct kist_regi
 
     r->sink.ops = &ops;
     if (is_url(from)) {
-        rc = kist_download(from, net, &r->sink, err);
+        rc = kist_download(from, net, &r->sink, NULL, err);
         return rc < 0 ? rc : kist_sink_finish(&r->sink, err);
     }
     rc = kist_input_open(&f, "-", err);

@@ -19,7 +19,7 @@ static int read_url(struct kist_app *app, const char *url, struct kist_sink *sin
     int rc = kist_remote_options(app, &options, err);
 
     if (rc == 0) {
-        rc = kist_download(url, &options, sink, err);
+        rc = kist_download(url, &options, sink, NULL, err);
     }
     return rc == 0 ? kist_sink_finish(sink, err) : rc;
 }

@@ -33,7 +33,7 @@ static int check(const struct kist_url *url, const struct kist_http_head *head, 
 }
 
 int kist_download(const char *text, const struct kist_registry_options *options, struct kist_sink *sink,
-                  struct kist_error *err)
+                  int64_t *modified, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf answer = KIST_BUF_INIT(ANSWER_MAX);
     KIST_AUTO(url) struct kist_url url = KIST_URL_INIT;
@@ -60,6 +60,9 @@ int kist_download(const char *text, const struct kist_registry_options *options,
     rc = kist_client_send(reg, &url, &url, &request, &head, &fault, &left, err);
     if (rc == 0) {
         rc = check(&url, &head, d.received, err);
+        if (modified) {
+            *modified = head.modified;
+        }
     }
     kist_http_head_release(&head);
     kist_registry_close(reg);

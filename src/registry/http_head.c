@@ -147,6 +147,8 @@ static int take_field(struct kist_http_head *h, const char *name, char *value, i
         take_stored(h, value);
     } else if (strcasecmp(name, "oci-chunk-min-length") == 0) {
         (void)!kist_str_u64(value, INT64_MAX, &h->least_chunk);
+    } else if (strcasecmp(name, "last-modified") == 0) {
+        h->modified = http_date(value, &h->modified) ? h->modified : 0;
     } else if (strcasecmp(name, "retry-after") == 0) {
         take_retry_after(h, value, now);
     } else if (strcasecmp(name, "content-type") == 0) {

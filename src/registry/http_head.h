@@ -15,6 +15,7 @@ struct kist_http_head {
     uint64_t length, range_first, range_last, range_total, stored;
     uint64_t least_chunk;                      /* OCI-Chunk-Min-Length; 0: not said */
     uint64_t retry_after_ms;                   /* 0: not said */
+    int64_t modified;                          /* Last-Modified, seconds since 1970; 0: not said */
     char content_type[128];                    /* without parameters; "" where absent or too long */
     char content_digest[KIST_DIGEST_TEXT_MAX]; /* Docker-Content-Digest; "" where absent or too long */
     struct kist_buf location;

@@ -286,7 +286,7 @@ class Files:
 
     def __init__(self, t, **files):
         outer = self
-        self.files, self.asked = files, 0
+        self.files, self.asked, self.modified = files, 0, None
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -294,6 +294,8 @@ class Files:
                 data = outer.files.get(self.path.strip("/"))
                 self.send_response(200 if data is not None else 404)
                 self.send_header("Content-Length", str(len(data or b"")))
+                if outer.modified:
+                    self.send_header("Last-Modified", outer.modified)
                 self.end_headers()
                 self.wfile.write(data or b"")
 
@@ -318,6 +320,12 @@ def urls(t):
     folder = context(t, text.format(""))
     first = t.kist("build", "-q", folder).out
     equal(built(t, folder)["d/it"][:5], (stat.S_IFREG, 0o600, 0, 0, digest[7:]), "what was fetched")
+    files.modified = "Sun, 06 Nov 1994 08:49:37 GMT"
+    equal(t.kist("build", "-q", folder).out, first, "the image, where but the time is another")
+    for epoch, want in ("", 784111777), ("1", 1):
+        t.kist("build", "-q", "--no-cache", "-o", "type=tar,dest=" + t.path("timed.tar"), folder, env={"SOURCE_DATE_EPOCH": epoch})
+        with tarfile.open(t.path("timed.tar")) as tar:
+            equal(tar.getmember("d/it").mtime, want, "the time of what was fetched")
     context(t, text.format(f"--checksum={digest} "))
     t.kist("build", "-q", folder)
     asked = files.asked

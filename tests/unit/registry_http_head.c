@@ -26,6 +26,10 @@ TEST(reads_a_head)
     feed(&h, "CONTENT-TYPE:  application/json; charset=utf-8\r\n");
     feed(&h, "Docker-Content-Digest: sha256:0123\r\n");
     feed(&h, "Transfer-Encoding: gzip, chunked\r\n");
+    feed(&h, "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+    CHECK_INT(h.modified, NOW);
+    feed(&h, "Last-Modified: yesterday\r\n");
+    CHECK_INT(h.modified, 0);
     feed(&h, "no colon here\r\n");
     CHECK_INT(h.status, 206);
     CHECK(h.has_length && h.has_range && h.has_total && h.chunked);
