@@ -50,6 +50,23 @@ say processors "$(KIST run --rm --cpuset-cpus 0 box:1 true 2>&1; echo $?)"
 say left "$(find /sys/fs/cgroup -mindepth 2 -type d -name '*????????????????????????????????')"
 """
 
+IDLE = """
+say() { echo "@ $1=$2"; }
+exec 2>&1
+KIST load -q -i IMAGE
+available() { sync; echo 3 > /proc/sys/vm/drop_caches; sed -n 's/^MemAvailable: *\\([0-9]*\\).*/\\1/p' /proc/meminfo; }
+start() { KIST run -d box:1 sleep 1000 > /dev/null; }
+start  # what the first one brings is not the others'
+BEFORE=$(available)
+for i in $(seq 50); do start; done
+say taken $((BEFORE - $(available)))
+# of the processes whose command line has the word, KiB each
+sizes() { sed -n 's/^Pss: *\\([0-9]*\\).*/\\1/p' $(grep -l "$1" /proc/[0-9]*/cmdline 2>/dev/null | sed 's/cmdline/smaps_rollup/') | xargs; }
+say supervisors "$(sizes supervise)"
+say apps "$(sizes '^sleep')"
+say left ""
+"""
+
 
 def program():
     """kist without a sanitizer, whose shadow memory the guest has no room for."""
@@ -61,8 +78,8 @@ def program():
     return skip("only a kist with a sanitizer is here (cmake --preset release)")
 
 
-@test
-def limits_of_v2(t):
+def boot(t, script):
+    """What a guest says that runs script, with KIST and IMAGE for the program and an archive: name -> text."""
     if not shutil.which("linux.uml"):
         skip("no user-mode-linux")
     kist = program()
@@ -70,13 +87,19 @@ def limits_of_v2(t):
     t.kist("pull", "-q", SHARED["busybox"])
     t.kist("tag", SHARED["busybox"], "box:1")
     t.kist("save", "-o", image, "box:1")
-    script = t.write("script", SCRIPT.replace("KIST ", kist + " ").replace("IMAGE", image))
-    init = t.write("init", INIT.replace("SCRIPT", script))
+    path = t.write("script", script.replace("KIST ", kist + " ").replace("IMAGE", image))
+    init = t.write("init", INIT.replace("SCRIPT", path))
     os.chmod(init, 0o755)
     out = subprocess.run(["linux.uml", "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}", "con=null", "con0=null,fd:1", "quiet"],
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, cwd=t.dir).stdout
     said = dict(re.findall(r"^@ ([^=]+)=(.*?)\r?$", out, re.M))
     check("left" in said, f"the guest did not come to the end: {out[-2000:]!r}")
+    return said
+
+
+@test
+def limits_of_v2(t):
+    said = boot(t, SCRIPT)
     stats = said.pop("stats")
     # this kernel has no weights and no sets: each is told what it is
     equal([said.pop(word) for word in ("weight", "processors")],
@@ -88,6 +111,19 @@ def limits_of_v2(t):
                  "late": f"{32 << 20} 7", "left": ""}, "what the guest said")
     check(re.fullmatch(r"1 Up .* \(Paused\)", said["frozen"]), f"frozen: {said['frozen']}")
     check("/ 128MiB" in stats and " all " in stats, f"stats: {stats}")
+
+
+@test
+def fifty_idle(t):
+    """What they cost where nothing else runs: each supervisor, and all of them with what the kernel keeps."""
+    said = boot(t, IDLE)
+    supervisors, apps = ([int(number) for number in said[name].split()] for name in ("supervisors", "apps"))
+    equal((len(supervisors), len(apps)), (51, 51), "how many run")
+    check(0 < max(supervisors) <= 1024, f"the largest supervisor has {max(supervisors)} KiB")
+    taken = int(said["taken"]) - sum(apps) * 50 // 51
+    check(0 < taken <= 60 << 10, f"50 containers took {taken} KiB")
+    if os.environ.get("KIST_TEST_KEEP"):
+        print(f"supervisors of {min(supervisors)} to {max(supervisors)} KiB, {taken} KiB for 50 containers")
 
 
 kit.main(prepare)

@@ -161,6 +161,14 @@ def a_fork_bomb(t):
     need("pids")
     out = t.kist("run", "--rm", "--pids-limit", "10", box(), "sh", "-c", "for i in $(seq 40); do sleep 1 & done; echo made $(jobs | wc -l)", code=2).err
     contains(out, "can't fork", "what a bomb meets")
+    # one that goes off in earnest stays in its bounds, harms nobody, and is put out
+    c = t.kist("run", "-d", "--pids-limit", "30", box(), "sh", "-c", "bomb() { bomb | bomb & }; bomb; exec sleep 1000").out.strip()
+    wait_until(lambda: read("pids", c, "pids.events") != "max 0", "it to reach them")
+    equal(read("pids", c, "pids.max"), "30", "its bounds")
+    check(int(read("pids", c, "pids.current")) <= 30, "there are more")
+    equal(t.kist("run", "--rm", box(), "echo", "unharmed").out, "unharmed\n", "another container")
+    t.kist("rm", "-f", c)
+    wait_until(lambda: not kit.strangers(), "no process is left")
 
 
 @test

@@ -60,8 +60,8 @@ def tail_and_time(t):
 @test
 def bounded(t):
     """Much output leaves at most the ring, the end of it whole, and the container never waits."""
-    amount, size = 65 * 1000000, 256 << 10
-    made = done(t, script=f"yes 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef | head -c {amount}; echo the end",
+    amount, size = 1 << 30, 256 << 10
+    made = done(t, script=f"head -c {amount} /dev/zero | tr '\\0' x | fold -w 64; echo; echo the end",
                 env={"KIST_LOG_SIZE": str(size)})
     files = ring(made)
     equal(sorted(files), ["log", "log.1"], "the files")

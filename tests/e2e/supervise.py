@@ -294,6 +294,38 @@ def many_hands(t):
 
 
 @test
+def made_and_removed_by_many_hands(t):
+    """Ten processes make, start, stop and remove one name: each says yes or why not, and nothing is left."""
+    t.kist("pull", "-q", SHARED["busybox"])
+    failed, done = [], []
+
+    def hand(number):
+        for i in range(3):
+            turn = (["run", "-d", "--name", "one", SHARED["busybox"], "sleep", "1000"], ["stop", "-t", "0", "one"], ["start", "one"], ["rm", "-f", "one"])
+            for words in turn if number % 2 else reversed(turn):
+                child = t.start(*words)
+                try:
+                    r = t.finish(child, words, code=(0, 12, 17, 125), timeout=60)
+                    done.append((words[0], r.code))
+                    check(r.code == 0 or "'one'" in r.err or "container" in r.err, f"{words}: {r.err}")
+                except kit.Failure as failure:
+                    failed.append(str(failure))
+
+    hands = [threading.Thread(target=hand, args=(i,)) for i in range(10)]
+    for one in hands:
+        one.start()
+    for one in hands:
+        one.join()
+    check(not failed, "\n".join(failed[:3]))
+    check({("run", 0), ("rm", 0), ("stop", 0)} <= set(done), f"what was done: {sorted(set(done))}")
+    t.kist("rm", "-f", "one")
+    equal(t.kist("ps", "-aq").out, "", "the containers left")
+    wait_until(lambda: not kit.strangers(), "no process is left")
+    equal([n for n in kit.list_dir("/run/kist") if len(n) == 64], [], "the run directories left")
+    equal([kit.list_dir(os.path.join(t.root, part)) for part in ("containers", "tmp")], [[], []], "what is left in the store")
+
+
+@test
 def fifty(t):
     t.kist("pull", "-q", SHARED["busybox"])
     made = [up(t, script="exec sleep 1000") for _ in range(50)]
