@@ -345,6 +345,26 @@ def urls(t):
 
 
 @test
+def archives_with_holes(t):
+    """ADD of what GNU tar makes of a file with holes, in each of its formats."""
+    folder = context(t, "FROM scratch\nADD holes.tar /d/\n")
+    with open(t.path("holes"), "wb") as f:
+        for at in 1 << 20, 3 << 20, (5 << 20) + 100:
+            f.seek(at)
+            f.write(b"data" * 1500)
+        f.truncate(9 << 20)
+    with open(t.path("holes"), "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
+    for form in ["--format=gnu"], *(["--format=posix", "--sparse-version=" + version] for version in ("0.0", "0.1", "1.0")):
+        archive = os.path.join(folder, "holes.tar")
+        kit.command("tar", "-C", t.dir, "--sparse", *form, "-cf", archive, "holes")
+        check(os.path.getsize(archive) < 1 << 20, f"tar {form} has kept the holes")
+        equal(built(t, folder)["d/holes"][4], digest, f"what is in the file of {form}")
+        check(t.bytes_kept() < 1 << 20, f"{t.bytes_kept()} bytes are kept")
+    clean(t)
+
+
+@test
 def links_lead_nowhere_else(t):
     """A context that links out of itself, and an image whose links lead anywhere."""
     folder = context(t, "FROM scratch\nCOPY up/passwd /\n", d__x="x")
