@@ -57,7 +57,7 @@ static int note_used(struct kist_build *b, const char *name, size_t len, struct 
     return copy ? kist_strv_add(&b->used, copy, err) : kist_error_nomem(err);
 }
 
-/* --build-arg, else what is there by itself, else what the file said before its first FROM, else the default. */
+/* --build-arg, else the default, else what the file said before its first FROM, else what is there by itself: BuildKit's order. */
 int kist_build_arg(struct kist_build *b, const struct kist_stage *stage, const char *declared, struct kist_strv *args,
                    struct kist_error *err)
 {
@@ -67,14 +67,14 @@ int kist_build_arg(struct kist_build *b, const struct kist_stage *stage, const c
     const char *value = kist_env_get(b->options->args, declared, len);
     int rc = value ? note_used(b, declared, len, err) : 0;
 
-    if (!value && platform_arg(b, declared, len, platform)) {
-        value = platform;
-    }
     if (!value && declared[len] == '=') {
         value = declared + len + 1;
     }
     if (!value && stage) {
         value = kist_env_get(&b->args, declared, len);
+    }
+    if (!value && platform_arg(b, declared, len, platform)) {
+        value = platform;
     }
     if (rc < 0 || !value) {
         return rc;
