@@ -153,6 +153,26 @@ int port_file_truncate(struct port_file *f, uint64_t size, struct kist_error *er
     return 0;
 }
 
+int port_dir_reserve(struct port_dir *dir, const char *name, uint64_t size, struct kist_error *err)
+{
+    struct port_file *f;
+    int rc = port_file_open_rw(&f, dir, name, err), cause;
+
+    if (rc < 0) {
+        return rc;
+    }
+    do {
+        cause = size <= INT64_MAX && fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 ? 0 : errno;
+    } while (cause == EINTR);
+    if (cause == EOPNOTSUPP || cause == ENOSYS) {
+        rc = kist_error_sys(err, KIST_E_UNSUPPORTED, cause, "cannot keep blocks for '%s'", f->path);
+    } else if (cause != 0) {
+        rc = port_error(err, cause, "keep blocks for", f->path, NULL);
+    }
+    port_file_discard(f);
+    return rc;
+}
+
 int port_file_sync(struct port_file *f, struct kist_error *err)
 {
     while (fdatasync(f->fd) < 0) {

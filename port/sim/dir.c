@@ -358,6 +358,13 @@ int port_dir_set_time(struct port_dir *dir, const char *name, int64_t mtime, str
     return set_time(dir, name, mtime, err);
 }
 
+/* As on a filesystem that writes nothing in place. */
+int port_dir_reserve(struct port_dir *dir, const char *name, uint64_t size, struct kist_error *err)
+{
+    (void)size;
+    return kist_error_set(err, KIST_E_UNSUPPORTED, "cannot keep blocks for '%s/%s'", dir->path, name);
+}
+
 const char *port_dir_path(const struct port_dir *dir)
 {
     return dir->path;

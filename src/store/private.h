@@ -107,6 +107,18 @@ int kist_store_index_read(struct kist_store *s, struct kist_index *index,
 /* The commit. The caller holds the lock, and loaded index under it. It notes the time, where the kernel vouches for it. */
 int kist_store_index_save(struct kist_store *s, struct kist_index *index,
                           struct kist_error *err) KIST_CHECKED;
+/* The same for an index that images went out of: also on a disk that is full. kist_store_spare_keep after what that frees. */
+int kist_store_index_save_less(struct kist_store *s, struct kist_index *index,
+                               struct kist_error *err) KIST_CHECKED;
+
+/* ---- blocks for that (spare.c): the caller holds the lock, exclusive ---- */
+
+/* There are as many as index.json would need now, if these are to be had. */
+void kist_store_spare_keep(struct kist_store *s);
+/* Bytes that they take; no lock is needed. */
+uint64_t kist_store_spare_bytes(struct kist_store *s);
+/* index.json is data from now on, without a free block. KIST_E_NO_SPACE, with err as it was, where there are not enough. */
+int kist_store_spare_commit(struct kist_store *s, const void *data, size_t len, struct kist_error *err) KIST_CHECKED;
 /* index.json, and so all that it names, is known to be on the medium. The caller holds the lock. */
 bool kist_store_index_lasts(struct kist_store *s);
 /* In the place of a save where there is nothing to change: who wrote this index may have died before it lasted. */

@@ -77,7 +77,7 @@ static int find_space(struct kist_store *s, bool locked, struct kist_store_space
     space->quota = bytes_of(&s->limits.quota, fs.total);
     space->reserve = bytes_of(&s->limits.reserve, fs.total);
     space->available = fs.available;
-    space->kept = kist_store_headroom(s);
+    space->kept = minus(kist_store_headroom(s), kist_store_spare_bytes(s));
     if (kist_store_limited(s) && (rc = kist_store_rooms(s, locked, &space->promised, err)) < 0) {
         return rc;
     }

@@ -256,8 +256,12 @@ static int remove_chosen(struct kist_removal *r, struct freeing *f, struct kist_
         return rc;
     }
     kist_index_take(&r->index, r->chosen, &taken);
-    rc = kist_store_index_save(r->store, &r->index, err);
-    return rc < 0 ? rc : kist_store_sweep(r->store, &r->index, note_freed, f, err);
+    rc = kist_store_index_save_less(r->store, &r->index, err);
+    if (rc == 0) {
+        rc = kist_store_sweep(r->store, &r->index, note_freed, f, err);
+        kist_store_spare_keep(r->store);
+    }
+    return rc;
 }
 
 int kist_removal_carry_out(struct kist_removal *r, bool model, struct kist_store_removed *removed,

@@ -268,7 +268,7 @@ int kist_store_index_settle(struct kist_store *s, struct kist_error *err)
     return rc;
 }
 
-int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct kist_error *err)
+static int save(struct kist_store *s, struct kist_index *index, bool less, struct kist_error *err)
 {
     KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(KIST_MAX_STORE_INDEX);
     int rc = port_clock_synchronised() ? kist_index_set_clock(index, port_clock_now(), err) : 0;
@@ -277,11 +277,26 @@ int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct
         rc = kist_index_print(index, &text, err);
     }
     rc = rc < 0 ? rc : kist_store_seal(&text, err);
-    rc = rc < 0 ? rc : kist_store_write_locked(s, s->root, INDEX_NAME, text.data, text.len, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = kist_store_write_locked(s, s->root, "index.json", text.data, text.len, err);
+    return rc == KIST_E_NO_SPACE && less ? kist_store_spare_commit(s, text.data, text.len, err) : rc;
+}
+
+int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct kist_error *err)
+{
+    int rc = save(s, index, false, err);
+
     if (rc == 0) {
-        note_lasting(s);
+        kist_store_spare_keep(s);
     }
     return rc;
+}
+
+int kist_store_index_save_less(struct kist_store *s, struct kist_index *index, struct kist_error *err)
+{
+    return save(s, index, true, err);
 }
 
 /* ---- opening ---- */
@@ -332,7 +347,7 @@ static int open_rooms(struct kist_store *s, bool sync, struct kist_error *err)
 static int refuse_foreign(void *arg, const char *name, struct kist_error *err)
 {
     static const char *const ours[] = {"blobs", "layers", "partial",    "containers",
-                                       "tmp",   "lock",   "index.json", "lost+found", "volumes"};
+                                       "tmp",   "lock",   "index.json", "lost+found", "volumes", "spare"};
 
     for (size_t i = 0; i < KIST_COUNT(ours); i++) {
         if (strcmp(name, ours[i]) == 0) {

@@ -190,7 +190,7 @@ class Case:
         return sorted(row["Name"] for row in self.kist("images", "--json").jsons())
 
     def snapshot(self):
-        """Every file of the store but lock: path -> (size, mtime, inode)."""
+        """Every file of the store but lock and spare, which have no contents: path -> (size, mtime, inode)."""
         found = {}
         for folder, _, names in os.walk(self.root):
             for name in names:
@@ -198,6 +198,7 @@ class Case:
                 st = os.lstat(path)
                 found[os.path.relpath(path, self.root)] = (st.st_size, st.st_mtime_ns, st.st_ino)
         found.pop("lock", None)
+        found.pop("spare", None)
         return found
 
     def bytes_kept(self):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The hard limit: quota and reserve, what a pull plans, what goes for it, and what the store is said to take."""
+import contextlib
 import os
 import random
 
@@ -317,6 +318,45 @@ def a_reserve_on_a_small_ext4(t):
     check(free() >= 8 * MIB, f"{free()} bytes left")
     t.kist("pull", "-q", sized("more", 1500 * KIB), env=reserve | {"KIST_PRUNE_AUTO": "1"})
     check(free() >= 8 * MIB, f"{free()} bytes left")
+
+
+@test
+def removing_where_others_filled_the_disk(t):
+    """Not a block is free on an ext4 with a journal: rmi and prune go on all the same, each as often as it takes."""
+    kit.need_programs("mkfs.ext4")
+    disk, place = t.path("disk"), t.path("mnt")
+    with open(disk, "wb") as f:
+        f.truncate(32 * MIB)
+    kit.command("mkfs.ext4", "-q", "-m", "0", "-J", "size=4", disk)
+    t.mount("-o", "loop", disk, place)
+    t.root = t.path("mnt", "store")
+
+    def fill(name):
+        """Large blocks first, then single bytes: what is left has no room for one."""
+        for size in (MIB, 4096, 1):
+            with contextlib.suppress(OSError), open(t.path("mnt", name), "ab", buffering=0) as f:
+                while True:
+                    f.write(b"x" * size)
+                    if size == 1:
+                        os.fsync(f.fileno())
+        os.sync()
+        equal(os.statvfs(place).f_bavail, 0, "blocks free")
+
+    names = [sized(f"full{i}", 700 * KIB) for i in range(4)]
+    for name in names:
+        t.kist("pull", "-q", name)
+    fill("ballast")
+    t.kist("rmi", names[0])
+    equal(len(t.images()), 3, "images after rmi")
+    fill("more")
+    t.kist("rmi", names[1])
+    fill("more still")
+    t.kist("image", "prune", "-a", "-f")
+    equal(t.images(), [], "images after prune")
+    kit.check(os.statvfs(place).f_bavail * 4096 > MIB, "nothing came free")
+    t.kist("system", "check")
+    t.kist("pull", "-q", names[2])
+    check_df(t)
 
 
 @test

@@ -1,6 +1,7 @@
 /* A store on a filesystem with no room left: a tiny tmpfs in a mount namespace of a child's own. */
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "store_fixture.h"
@@ -99,6 +100,42 @@ static int no_room_for_the_index(struct fixture *f)
     return 0;
 }
 
+/* What others filled to the last block can be made free by removing, again and again; and nothing else takes the blocks kept for it. */
+static int removing_on_a_full_disk(struct fixture *f)
+{
+    struct fixture_image images[] = {
+        {.name = "docker.io/library/a:1", .layers = one, .layer_count = 1},
+        {.name = "docker.io/library/a:2", .layers = one, .layer_count = 1, .salt = "2"},
+        {.name = "docker.io/library/a:3", .layers = one, .layer_count = 1, .salt = "3"},
+    };
+    const struct kist_store_prune prune = {.all = true};
+    KIST_AUTO(image_list) struct kist_image_list list = {.v = NULL};
+    struct kist_store_removed removed;
+    enum kist_store_change change;
+    struct stat spare = {.st_size = -1}, after;
+
+    fixture_keep(f, &images[0]);
+    fixture_keep(f, &images[1]);
+    CHECK(stat(fixture_path(f, "spare"), &spare) == 0 && spare.st_size == 0 && spare.st_blocks > 0);
+    fill(f);
+    CHECK_INT(fixture_add(f, &images[2], &change), KIST_E_NO_SPACE);
+    CHECK(stat(fixture_path(f, "spare"), &after) == 0 && after.st_ino == spare.st_ino && after.st_blocks == spare.st_blocks);
+
+    CHECK_OK(kist_store_image_remove(f->store, "a:2", false, &removed, &f->err), f->err);
+    kist_store_removed_release(&removed);
+    CHECK(stat(fixture_path(f, "index.json"), &after) == 0 && after.st_ino == spare.st_ino);
+    CHECK(stat(fixture_path(f, "spare"), &spare) == 0 && spare.st_size == 0 && spare.st_blocks > 0);
+    fill(f);
+    CHECK_OK(kist_store_prune(f->store, &prune, &removed, &f->err), f->err);
+    CHECK_INT(removed.deleted.n, 2);
+    kist_store_removed_release(&removed);
+    fixture_reopen(f);
+    CHECK_OK(kist_store_images(f->store, &list, &f->err), f->err);
+    CHECK_INT(list.n, 0);
+    CHECK_INT(fixture_count(f, "layers/sha256"), 0);
+    return 0;
+}
+
 static void check(int status)
 {
     CHECK_INT(status, 0);
@@ -117,6 +154,16 @@ TEST(a_layer_that_does_not_fit)
 TEST(an_index_that_does_not_fit)
 {
     int status = on_tiny_store(no_room_for_the_index);
+
+    if (status == CANNOT_MOUNT) {
+        TEST_SKIP("no right to mount");
+    }
+    check(status);
+}
+
+TEST(removing_what_is_kept_on_it)
+{
+    int status = on_tiny_store(removing_on_a_full_disk);
 
     if (status == CANNOT_MOUNT) {
         TEST_SKIP("no right to mount");

@@ -57,6 +57,11 @@ int port_dir_rename(struct port_dir *from, const char *name, struct port_dir *to
 int port_dir_unlink(struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
 /* A directory and all in it, never crossing a mount point; nothing there is success. */
 int port_dir_remove_tree(struct port_dir *dir, const char *name, struct kist_error *err) KIST_CHECKED;
+/*
+ * The plain file name in dir, made (mode 0600) when missing, has blocks for its first size bytes from now on, though it be no longer than
+ * it was: what is written there finds no full disk. KIST_E_NO_SPACE; KIST_E_UNSUPPORTED where the filesystem cannot.
+ */
+int port_dir_reserve(struct port_dir *dir, const char *name, uint64_t size, struct kist_error *err) KIST_CHECKED;
 /* Permission bits of a file or directory. */
 int port_dir_chmod(struct port_dir *dir, const char *name, unsigned mode, struct kist_error *err) KIST_CHECKED;
 /* The modification time becomes now. */
