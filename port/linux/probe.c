@@ -20,11 +20,12 @@
 #include "kernel.h"
 #include "port/file.h"
 #include "port/network.h"
+#include "port/quota.h"
 #include "port/seccomp.h"
 #include "sandbox_private.h"
 
 enum probe {
-    SQUASHFS, ZSTD, GZIP, LOOP, OVERLAY, UPPER, XATTRS,
+    SQUASHFS, ZSTD, GZIP, LOOP, OVERLAY, UPPER, XATTRS, QUOTAS,
     MNT, PID, UTS, IPC, NET, CGROUP_NS, USER, OWNERS,
     PROC, TMPFS, DEVPTS, MQUEUE,
     MEMORY, CPU, PIDS, FREEZER, DEVICES,
@@ -46,6 +47,9 @@ static const struct port_probe features[PROBES] = {
                UNPACKED, false, PORT_UNKNOWN},
     [XATTRS] = {"xattrs", "CONFIG_..._FS_XATTR of the store's filesystem",
                 UNPACKED, false, PORT_UNKNOWN},
+    [QUOTAS] = {"project-quotas", "CONFIG_QUOTA, CONFIG_QFMT_V2, and a store on ext4 with 'tune2fs -O quota,project -Q prjquota' or on xfs with "
+                                  "'mount -o prjquota'",
+                "'--storage-opt size=' of a container takes all of that size from the start, in an ext4 image (mkfs.ext4)", false, PORT_UNKNOWN},
     [MNT] = {"namespace-mnt", "CONFIG_NAMESPACES", NOTHING_RUNS, true, PORT_UNKNOWN},
     [PID] = {"namespace-pid", "CONFIG_PID_NS", NOTHING_RUNS, true, PORT_UNKNOWN},
     [UTS] = {"namespace-uts", "CONFIG_UTS_NS", NOTHING_RUNS, true, PORT_UNKNOWN},
@@ -278,6 +282,19 @@ static void try_mounts(enum port_found *found)
     found[OVERLAY] = filesystem("overlay"); /* after the attempt, which loads a module */
 }
 
+static enum port_found try_quotas(void)
+{
+    struct port_dir *here;
+    bool available;
+
+    if (port_dir_open(&here, ".", false, NULL) < 0) {
+        return PORT_UNKNOWN;
+    }
+    available = port_quota_available(here);
+    port_dir_close(here);
+    return found_if(available);
+}
+
 /* In a network namespace of our own. */
 static void try_network(enum port_found *found)
 {
@@ -372,6 +389,7 @@ static void try_all(struct trying *t)
         if (t->what == ONLY_OWNERS) {
             return;
         }
+        t->found[QUOTAS] = t->what == ONLY_MOUNTS ? PORT_UNKNOWN : try_quotas();
         try_mounts(t->found);
     }
     if (t->what == ONLY_MOUNTS) {

@@ -10,7 +10,7 @@ UNPACKED = {"squashfs", "loop", "overlayfs", "overlayfs-here", "xattrs"}
 ESSENTIAL = {"namespace-mnt", "namespace-pid", "namespace-uts",
              "namespace-ipc", "proc", "tmpfs", "devpts", "mqueue"}
 OTHERS = UNPACKED | {"squashfs-zstd", "squashfs-gzip", "namespace-net", "namespace-cgroup", "namespace-user", "idmapped-layers", "cgroup-memory", "cgroup-cpu", "cgroup-pids",
-          "cgroup-freezer", "cgroup-devices", "seccomp", "bridge", "veth", "nf_tables", "container-limit"}
+          "cgroup-freezer", "cgroup-devices", "seccomp", "bridge", "veth", "nf_tables", "project-quotas", "container-limit"}
 
 
 def examined(t, **options):
