@@ -348,6 +348,31 @@ char *kist_str_age(char dst[KIST_STR_TIME_MAX], int64_t seconds)
     return dst;
 }
 
+char *kist_str_field(char **rest)
+{
+    char *from = *rest, *to, *field = from;
+
+    if (!from || *from != '"') {
+        return strsep(rest, ",");
+    }
+    for (from++, to = field;; from++) {
+        if (*from == '"' && from[1] != '"') {
+            break;
+        }
+        from += *from == '"';
+        if (*from == '\0') {
+            return NULL;
+        }
+        *to++ = *from;
+    }
+    if (from[1] != ',' && from[1] != '\0') {
+        return NULL;
+    }
+    *rest = from[1] == ',' ? from + 2 : NULL;
+    *to = '\0';
+    return field;
+}
+
 void kist_str_hex(char *dst, const void *bytes, size_t len)
 {
     static const char digits[] = "0123456789abcdef";

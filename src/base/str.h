@@ -51,6 +51,12 @@ char *kist_str_rfc3339(char dst[KIST_STR_TIME_MAX], int64_t seconds);
  * age in seconds, without the "ago". dst of at least 32 bytes; returns dst. */
 char *kist_str_age(char dst[KIST_STR_TIME_MAX], int64_t seconds);
 
+/*
+ * Takes the next of the comma-separated fields off *rest, in place; one may be in double quotes, two of which are one inside (CSV). NULL:
+ * there are no more; or a quote has no end, or text behind it, and *rest is not NULL then.
+ */
+char *kist_str_field(char **rest);
+
 /* Lower-case hex of len bytes into dst of 2 * len + 1 bytes. */
 void kist_str_hex(char *dst, const void *bytes, size_t len);
 /* len bytes from 2 * len lower-case hex digits; false on any other character. */

@@ -8,10 +8,7 @@
 #include "build/run_space.h"
 #include "container/changes.h"
 #include "layer/view.h"
-#include "port/capability.h"
 #include "port/node.h"
-#include "port/seccomp.h"
-#include "port/system.h"
 
 #define SCRIPT "script"
 #define FILE_NAME_MAX 32
@@ -239,15 +236,11 @@ static int generate(struct step *s, const char *id, cJSON **config, struct kist_
     struct kist_view view = {s->layers.v, s->layers.n};
     struct kist_spec_context context = {.id = id, .transient = true, .read_file = kist_view_read_file, .read_file_arg = &view};
     struct port_system system;
-    int rc = port_system_get(&system, err);
+    int rc = kist_spec_context_here(&context, &system, err);
 
     if (rc < 0) {
         return rc;
     }
-    context.host_name = system.hostname;
-    context.kernel = system.kernel;
-    context.capabilities = port_capability_bounding();
-    context.seccomp = port_seccomp_available();
     image.volumes = image.entrypoint = image.cmd = image.labels = image.exposed_ports = (struct kist_strv){.v = NULL};
     image.healthcheck = NULL;
     options.env = run->env ? *run->env : (struct kist_strv){.v = NULL};

@@ -7,8 +7,6 @@
 #include "base/path.h"
 #include "base/str.h"
 
-#define FIELDS_MAX 4096
-
 enum { OF_BIND = 1 << KIST_RUN_MOUNT_BIND, OF_CACHE = 1 << KIST_RUN_MOUNT_CACHE, OF_TMPFS = 1 << KIST_RUN_MOUNT_TMPFS,
        OF_SECRET = 1 << KIST_RUN_MOUNT_SECRET, OF_ALL = OF_BIND | OF_CACHE | OF_TMPFS | OF_SECRET };
 
@@ -43,30 +41,6 @@ static const struct {
     {"rw", KEY_RW, OF_BIND | OF_CACHE},
     {"required", KEY_REQUIRED, OF_SECRET},
 };
-
-/* As CSV has it: a field may be in double quotes, two of which are one inside. *rest becomes NULL behind the last. */
-static int next_field(char *field, size_t size, const char **rest, struct kist_error *err)
-{
-    const char *p = *rest;
-    const bool quoted = *p == '"';
-    size_t n = 0;
-
-    for (p += quoted; *p != '\0' && (quoted || *p != ','); p++) {
-        if (quoted && *p == '"' && *++p != '"') {
-            break;
-        }
-        if (n + 1 == size) {
-            return kist_error_set(err, KIST_E_USAGE, "a field of the mount is longer than %zu characters", size - 1);
-        }
-        field[n++] = *p;
-    }
-    field[n] = '\0';
-    if ((quoted && p[-1] != '"') || (*p != '\0' && *p != ',')) {
-        return kist_error_set(err, KIST_E_USAGE, "mount '%.200s' has a quote that is not closed, or text behind it", *rest);
-    }
-    *rest = *p == ',' ? p + 1 : NULL;
-    return 0;
-}
 
 static int keep(char **member, const char *text, struct kist_error *err)
 {
@@ -207,14 +181,14 @@ static int take_field(struct kist_run_mount *m, char *field, bool type_only, con
 
 static int take_fields(struct kist_run_mount *m, const char *text, bool type_only, const char *workdir, struct kist_error *err)
 {
-    char field[FIELDS_MAX];
-    int rc = 0;
+    KIST_AUTO(free) char *copy = strdup(text);
+    char *rest = copy, *field;
+    int rc = copy ? 0 : kist_error_nomem(err);
 
-    while (rc == 0 && text) {
-        rc = next_field(field, sizeof(field), &text, err);
-        rc = rc < 0 ? rc : take_field(m, field, type_only, workdir, err);
+    while (rc == 0 && (field = kist_str_field(&rest)) != NULL) {
+        rc = take_field(m, field, type_only, workdir, err);
     }
-    return rc;
+    return rc == 0 && rest ? kist_error_set(err, KIST_E_USAGE, "mount '%.200s' has a quote that is not closed, or text behind it", text) : rc;
 }
 
 /* What is not said. */

@@ -223,7 +223,7 @@ static int add_secret(struct kist_build_input *input, char *text, struct kist_er
     char *field;
     int rc;
 
-    while ((field = strsep(&text, ",")) != NULL) {
+    while ((field = kist_str_field(&text)) != NULL) {
         const char *value = strchr(field, '=');
         const size_t len = value ? (size_t)(value++ - field) : strlen(field);
 
@@ -236,6 +236,9 @@ static int add_secret(struct kist_build_input *input, char *text, struct kist_er
         } else if (!(value && len == 4 && strncmp(field, "type", len) == 0)) {
             return kist_error_set(err, KIST_E_USAGE, "secret: unexpected key '%s' (id=NAME,src=FILE or id=NAME,env=VARIABLE)", field);
         }
+    }
+    if (text) {
+        return kist_error_set(err, KIST_E_USAGE, "secret: a quote is not closed");
     }
     if (!id || id[0] == '\0') {
         return kist_error_set(err, KIST_E_USAGE, "secret: id is missing (id=NAME,src=FILE)");

@@ -12,7 +12,7 @@ static int read_fields(struct kist_build_output *o, char *text, const char **typ
 {
     char *field;
 
-    while ((field = strsep(&text, ",")) != NULL) {
+    while ((field = kist_str_field(&text)) != NULL) {
         if (kist_str_starts(field, "type=")) {
             *type = field + strlen("type=");
         } else if (kist_str_starts(field, "dest=")) {
@@ -25,7 +25,7 @@ static int read_fields(struct kist_build_output *o, char *text, const char **typ
             return kist_error_set(err, KIST_E_USAGE, "output: unexpected key '%s' (type=oci|docker|tar|local,dest=PATH)", field);
         }
     }
-    return 0;
+    return text ? kist_error_set(err, KIST_E_USAGE, "output: a quote is not closed") : 0;
 }
 
 int kist_build_output_parse(struct kist_build_output *o, const char *text, struct kist_error *err)

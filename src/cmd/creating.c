@@ -10,10 +10,7 @@
 #include "container/layers.h"
 #include "container/rootfs.h"
 #include "layer/view.h"
-#include "port/capability.h"
 #include "port/probe.h"
-#include "port/seccomp.h"
-#include "port/system.h"
 
 /* The image chosen, with all that making a container reads of it. */
 struct chosen {
@@ -193,16 +190,9 @@ static int generate(const struct chosen *c, const struct kist_run_options *spec,
     struct kist_view view = {c->layers.v, c->layers.n};
     struct kist_spec_context context = {.id = id, .transient = transient, .read_file = kist_view_read_file, .read_file_arg = &view};
     struct port_system system;
-    int rc = port_system_get(&system, err);
+    int rc = kist_spec_context_here(&context, &system, err);
 
-    if (rc < 0) {
-        return rc;
-    }
-    context.host_name = system.hostname;
-    context.kernel = system.kernel;
-    context.capabilities = port_capability_bounding();
-    context.seccomp = port_seccomp_available();
-    rc = kist_spec_generate(config, &c->config, spec, &context, err);
+    rc = rc < 0 ? rc : kist_spec_generate(config, &c->config, spec, &context, err);
     return rc < 0 ? rc : kist_rootless_adapt(*config, err);
 }
 

@@ -5,6 +5,8 @@
 
 #include "container/capability.h"
 #include "container/generate_private.h"
+#include "port/capability.h"
+#include "port/seccomp.h"
 
 /* "KEY=value" and "KEY:value" are one; sets value to what follows, NULL without one. */
 static bool option_is(const char *option, const char *key, const char **value)
@@ -92,6 +94,15 @@ static int choose_hostname(struct kist_generation *g, struct kist_error *err)
 }
 
 /* All that may be refused on the flags alone, and the image's word on the user. */
+int kist_spec_context_here(struct kist_spec_context *context, struct port_system *system, struct kist_error *err)
+{
+    context->host_name = system->hostname;
+    context->kernel = system->kernel;
+    context->capabilities = port_capability_bounding();
+    context->seccomp = port_seccomp_available();
+    return port_system_get(system, err);
+}
+
 static int prepare(struct kist_generation *g, struct kist_error *err)
 {
     const struct kist_run_options *o = g->options;

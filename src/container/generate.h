@@ -9,6 +9,7 @@
 #include "container/limits.h"
 #include "container/user.h"
 #include "image/config.h"
+#include "port/system.h"
 
 enum kist_network_mode { KIST_NETWORK_NONE, KIST_NETWORK_HOST, KIST_NETWORK_BRIDGE, KIST_NETWORK_CONTAINER };
 
@@ -77,6 +78,9 @@ struct kist_spec_context {
     kist_read_file_fn *read_file; /* of the image */
     void *read_file_arg;
 };
+
+/* What of it this machine says; texts are in system. */
+int kist_spec_context_here(struct kist_spec_context *context, struct port_system *system, struct kist_error *err) KIST_CHECKED;
 
 /*
  * cJSON_Delete what is returned. A bind's source that is missing on the host is made, a directory, as Docker

@@ -142,32 +142,6 @@ static const struct {
     {"tmpfs-mode", OF(KIST_MOUNT_TMPFS), false, take_mode},
 };
 
-/* Takes the next field off *rest, its quotes off it; NULL: there are no more, or a quote has no end (*rest is not NULL then). */
-static char *next_field(char **rest)
-{
-    char *from = *rest, *to, *field = from;
-
-    if (!from || *from != '"') {
-        return strsep(rest, ",");
-    }
-    for (from++, to = field;; from++) {
-        if (*from == '"' && from[1] != '"') {
-            break;
-        }
-        from += *from == '"';
-        if (*from == '\0') {
-            return NULL;
-        }
-        *to++ = *from;
-    }
-    if (from[1] != ',' && from[1] != '\0') {
-        return NULL;
-    }
-    *rest = from[1] == ',' ? from + 2 : NULL;
-    *to = '\0';
-    return field;
-}
-
 static int take_field(struct parsing *p, char *field, struct kist_error *err)
 {
     char *value = strchr(field, '=');
@@ -234,7 +208,7 @@ int kist_mount_parse(struct kist_mount *m, const char *text, struct kist_error *
     int rc = copy ? 0 : kist_error_nomem(err);
 
     *m = (struct kist_mount){.type = KIST_MOUNT_VOLUME, .mode = -1, .volume.propagation = "rprivate"};
-    while (rc == 0 && (field = next_field(&rest))) {
+    while (rc == 0 && (field = kist_str_field(&rest))) {
         rc = take_field(&p, field, err);
     }
     if (rc == 0 && rest) {

@@ -254,6 +254,31 @@ TEST(writes_and_reads_hex)
     CHECK(!kist_str_unhex(back, sizeof(back), "g01fabff"));
 }
 
+TEST(takes_fields)
+{
+    static const struct {
+        const char *text, *want; /* each in brackets; "!" is a quote without an end */
+    } rows[] = {
+        {"", "[]"},          {"a", "[a]"},         {"a,b=c", "[a][b=c]"},    {",a,", "[][a][]"},
+        {"\"a,b\",c", "[a,b][c]"}, {"\"a\"\"b\"", "[a\"b]"}, {"a\"b\"", "[a\"b\"]"}, {"\"\"", "[]"},
+        {"\"", "!"},         {"a,\"b", "[a]!"},    {"\"a\"b", "!"},         {"\"a\"\"", "!"},
+    };
+
+    for (size_t i = 0; i < KIST_COUNT(rows); i++) {
+        char text[32], got[64] = "", *rest = text, *field;
+        size_t len = 0;
+
+        TEST_CASE(rows[i].text);
+        REQUIRE(kist_str_copy(text, sizeof(text), rows[i].text));
+        while ((field = kist_str_field(&rest)) != NULL) {
+            len += (size_t)snprintf(got + len, sizeof(got) - len, "[%s]", field);
+        }
+        (void)snprintf(got + len, sizeof(got) - len, "%s", rest ? "!" : "");
+        CHECK_STR(got, rows[i].want);
+    }
+    TEST_CASE(NULL);
+}
+
 TEST(finds_the_nearest_name)
 {
     static const char *const names[] = {"store.root", "pull.jobs", "tls.ca"};
