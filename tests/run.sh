@@ -1,12 +1,12 @@
 #!/bin/bash
 # tests/run.sh [PART...]: install what is needed, build, test. Parts, in this order; without any: unit e2e fuzz.
 #   unit    build/debug with sanitizers: unit tests, fuzz corpora, layering
-#   clang   the same, compiled by clang
+#   clang   the same but the power cuts, compiled by clang
 #   boards  static binaries of all boards, their size budgets; the ARM ones and their unit tests under qemu-user
 #   e2e     tests/e2e against real registries and the real kernel
 #   fuzz    each fuzz target for FUZZ_SECONDS (default 5), from FUZZ_SEED (default: another one each time)
-# With KIST_TEST_AGAIN=1 a test that failed runs once more, which is told; the second try decides.
-# The last line is "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
+# Each build, run of CTest and part says its seconds. With KIST_TEST_AGAIN=1 a test that failed runs once more, which is told; the
+# second try decides. The last line is "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 exec </dev/null 3>&1
@@ -33,8 +33,9 @@ build() {
     local preset=$1 folder=$2 log
     shift 2
     log=$logs/build-${folder##*/}.log
+    local begun=$SECONDS
     if cmake --preset "$preset" -B "$folder" "$@" >"$log" 2>&1 && cmake --build "$folder" -- -k 0 >>"$log" 2>&1; then
-        good "build $folder"
+        good "build $folder ($((SECONDS - begun)) s)"
     else
         errors_of "$log"
         bad "build $folder (log: $log)"
@@ -43,7 +44,7 @@ build() {
 
 # run_ctest FOLDER: each unit test's own count; anything else in CTest counts as one
 run_ctest() {
-    local log=$logs/test-${1##*/}.log
+    local log=$logs/test-${1##*/}.log begun=$SECONDS
     ctest --test-dir "$1" -j "$jobs" -V ${KIST_TEST_AGAIN:+--repeat until-pass:2} >"$log" 2>&1
     # shellcheck disable=SC2046 # three numbers
     add $(awk '
@@ -74,6 +75,7 @@ run_ctest() {
             for (id in seen) { P += p[id]; F += f[id]; S += s[id] }
             printf "%d %d %d\n", P, F, S
         }' "$log" 2>&3)
+    echo "# ctest in $1: $((SECONDS - begun)) s"
     grep -q 'tests passed\|tests failed' "$log" || bad "ctest in $1 (log: $log)"
 }
 
@@ -195,7 +197,10 @@ groups="build demo test"
 wants boards && groups="$groups ci"
 boards/host/install.sh $groups || { bad "installing packages"; }
 for part in unit clang boards e2e fuzz; do
-    wants $part && "part_$part"
+    wants $part || continue
+    begun=$SECONDS
+    "part_$part"
+    echo "# $part: $((SECONDS - begun)) s"
 done
 
 title "all"
