@@ -230,6 +230,43 @@ def held_meanwhile(t):
     t.kist("rm", "still")
 
 
+MEMORY = "it is not running, and its files are in memory only while it is"
+
+
+@test
+def every_kind_of_root(t):
+    """cp, diff, export and commit before it runs, while it runs and after it, by how its root comes about and whose it is."""
+    t.write("one", "new\n")
+    members = lambda: {m.name: (m.uid, m.mode) for m in tarfile.open(t.path("tar")) if m.name in ("etc/new", "etc/late", "ran")}
+    for options in ((), ("--rootfs", "tmpfs"), ("--rootfs", "copy"), ("--userns", "private"), ("--userns", "private", "--rootfs", "tmpfs"),
+                    ("--userns", "private", "--rootfs", "copy")):
+        lasts = "tmpfs" not in options
+        still = lambda *words: t.kist("cp", "-q", *words) if lasts else t.fails(17, MEMORY, "cp", *words)
+        t.kist("create", "-q", "--name", "box", *options, SHARED["busybox"], "sh", "-c", "echo ran > /ran; exec sleep 1000")
+        still(t.path("one"), "box:/etc/new")
+        still("box:/etc/motd", t.path("motd"))
+        equal(t.kist("diff", "box").out, "C /etc\nA /etc/new\n" if lasts else "", f"what a new one with {options} has changed")
+        t.kist("start", "box")
+        t.kist("cp", "-q", t.path("one"), "box:/etc/new")
+        wait_until(lambda: "ran" in inside(t, "cat /ran", code=(0, 1)), "that it runs")
+        equal(inside(t, "stat -c %u /etc/new /ran"), "0\n0\n", f"owners with {options}")
+        t.kist("cp", "-q", "box:/ran", t.path("back"))
+        for running in (True, False):
+            if not running:
+                t.kist("stop", "-t", "0", "box")
+                still("box:/ran", t.path("back"))
+                still(t.path("one"), "box:/etc/late")
+            want = ["etc/new", "ran"] if running else ["etc/new", "ran", "etc/late"] if lasts else []
+            changed = "".join(f"{'C' if name == '/etc' else 'A'} {name}\n" for name in sorted(["/" + name for name in want] + (["/etc"] if want else [])))
+            equal(t.kist("diff", "box").out, changed, f"what is changed with {options}, running: {running}")
+            t.kist("export", "-o", t.path("tar"), "box")
+            equal(members(), dict.fromkeys(want, (0, 0o644)), f"what is exported with {options}, running: {running}")
+            t.kist("commit", "box", "made:1")
+            r = t.kist("run", "--rm", "-q", "--network", "none", "made:1", "sh", "-c", "cd /; ls ran etc/new etc/late 2>/dev/null", code=(0, 1))
+            equal(sorted(r.out.split()), sorted(want), f"what is committed with {options}, running: {running}")
+        t.kist("rm", "box")
+
+
 @test
 def removed_meanwhile(t):
     """rm -f waits for a copy, saying so, and does not kill it; one that runs is removed under the copy's feet."""

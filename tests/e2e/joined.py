@@ -159,6 +159,28 @@ def shared_memory(t):
 
 
 @test
+def with_other_users(t):
+    """Either may have a user namespace of its own: what is shared is seen, and is not theirs to harm who has other users."""
+    apart = ("--userns", "private")
+    if t.kist("run", "--rm", *apart, box(), "true", code=(0, 125)).code != 0:
+        kit.skip("no user namespaces")
+    for owner, joiner in ((apart, ()), ((), apart), (apart, apart)):
+        start(t, "owner", "--ipc", "shareable", *owner)
+        for flag, kind in KINDS.items():
+            start(t, "joiner", f"--{flag}", "container:owner", *joiner)
+            what = f"with {flag} of {owner} for {joiner}"
+            equal(namespace(t, "joiner", kind), namespace(t, "owner", kind), f"the namespace {what}")
+            equal(inside(t, "joiner", "id -u; ls /sys/class/net | xargs; echo x > /dev/shm/x; cat /dev/shm/x"), "0\neth0 lo\nx\n", what)
+            if flag == "pid":
+                refused = not owner and joiner
+                equal(inside(t, "joiner", "kill -CONT 1", code=1 if refused else 0), "", what)
+                check(not inside(t, "joiner", "cat /proc/1/environ", code=(0, 1)) or not refused, f"process 1's environment {what}")
+            t.kist("rm", "-f", "joiner")
+            inside(t, "owner", "rm -f /dev/shm/x")
+        t.kist("rm", "-f", "owner")
+
+
+@test
 def by_a_file(t):
     """What another engine may ask for: a namespace that a file stands for."""
     holder = subprocess.Popen(["unshare", "--net", "sleep", "1000"])
