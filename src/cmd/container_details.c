@@ -112,6 +112,7 @@ static void put_parent(struct maker m, const cJSON *config)
 
 static void put_modes(struct maker m, const cJSON *config)
 {
+    const cJSON *score = cJSON_GetObjectItemCaseSensitive(kist_json_object(config, "process"), "oomScoreAdj");
     const char *ipc = kist_plan_note(config, "kist.ipc");
     char room[KIST_CONTAINER_ID_MAX + 16];
 
@@ -119,6 +120,9 @@ static void put_modes(struct maker m, const cJSON *config)
     text(m, "PidMode", mode_of(config, "pid", "", room));
     text(m, "IpcMode", mode_of(config, "ipc", ipc ? ipc : "private", room));
     text(m, "UTSMode", mode_of(config, "uts", "", room));
+    text(m, "UsernsMode", strcmp(mode_of(config, "user", "private", room), "host") == 0 ? "" : "private"); /* Docker has no word for one's own */
+    text(m, "CgroupnsMode", mode_of(config, "cgroup", "private", room));
+    number(m, "OomScoreAdj", cJSON_IsNumber(score) ? score->valuedouble : 0);
 }
 
 static int parse_port(void *arg, const char *word, struct kist_error *err)

@@ -48,6 +48,7 @@ def each_kind(t):
     equal(inspect(t, "joiner")["NetworkSettings"]["Networks"], {}, "networks of its own")
     host = inspect(t, "owner")["HostConfig"]
     equal([host[f"{mode}Mode"] for mode in ("Network", "Pid", "Ipc", "UTS")], ["bridge", "", "shareable", ""], "inspect of the owner")
+    equal([host[name] for name in ("UsernsMode", "CgroupnsMode", "OomScoreAdj")], ["", "private", 0], "more of it")
     # what is made in one is seen in the other, by commands that enter later too
     inside(t, "owner", "echo shared > /dev/shm/word")
     equal(inside(t, "joiner", "cat /dev/shm/word; echo back > /dev/shm/answer"), "shared\n", "shared memory")
@@ -169,6 +170,9 @@ def with_other_users(t):
         for flag, kind in KINDS.items():
             start(t, "joiner", f"--{flag}", "container:owner", *joiner)
             what = f"with {flag} of {owner} for {joiner}"
+            host = inspect(t, "joiner")["HostConfig"]
+            equal((host["UsernsMode"], host[{"network": "Network", "uts": "UTS"}.get(flag, flag.capitalize()) + "Mode"]),
+                  ("private" if joiner else "", f"container:{inspect(t, 'owner')['Id']}"), f"inspect {what}")
             equal(namespace(t, "joiner", kind), namespace(t, "owner", kind), f"the namespace {what}")
             equal(inside(t, "joiner", "id -u; ls /sys/class/net | xargs; echo x > /dev/shm/x; cat /dev/shm/x"), "0\neth0 lo\nx\n", what)
             if flag == "pid":
