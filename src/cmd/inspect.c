@@ -1,4 +1,6 @@
 /* 'inspect' of containers and images, and 'image inspect' of images alone. */
+#include <string.h>
+
 #include "cmd/cmd.h"
 #include "cmd/columns.h"
 #include "cmd/container_view.h"
@@ -7,6 +9,7 @@
 
 struct options {
     const char *format;
+    const char *type; /* NULL: either */
 };
 
 /* Everything that may be asked for. */
@@ -14,7 +17,7 @@ struct kept {
     struct kist_store *store; /* NULL: there is no store yet */
     struct kist_image_list images;
     struct kist_container_list containers;
-    bool both; /* containers too are meant */
+    const char *what; /* is meant: "container", "image", or both */
 };
 
 static int load(struct kist_app *app, struct kept *k, struct kist_error *err)
@@ -24,10 +27,10 @@ static int load(struct kist_app *app, struct kept *k, struct kist_error *err)
     if (rc == KIST_E_NOT_FOUND) {
         return 0;
     }
-    if (rc == 0) {
+    if (rc == 0 && strstr(k->what, "image")) {
         rc = kist_store_images(k->store, &k->images, err);
     }
-    if (rc == 0 && k->both) {
+    if (rc == 0 && strstr(k->what, "container")) {
         struct kist_engine engine = {.store = k->store, .run = NULL};
 
         rc = kist_container_list(&engine, &k->containers, err);
@@ -51,17 +54,17 @@ static int details_of(const struct kept *k, const char *text, cJSON **details, s
     }
     rc = kist_image_list_find(&k->images, text, NULL, &image, err);
     if (rc == KIST_E_NOT_FOUND) {
-        return kist_error_set(err, rc, "no such %s: '%s'", k->both ? "container or image" : "image", text);
+        return kist_error_set(err, rc, "no such %s: '%s'", k->what, text);
     }
     return rc == 0 ? kist_image_details(k->store, &k->images, image, details, err) : rc;
 }
 
 /* What was found is printed even when something else was not, as Docker does. */
-static int inspect(struct kist_app *app, const struct options *o, bool containers, int count, char **operands,
+static int inspect(struct kist_app *app, const struct options *o, const char *what, int count, char **operands,
                    struct kist_error *err)
 {
     KIST_AUTO(json) cJSON *all = cJSON_CreateArray();
-    struct kept kept = {.both = containers};
+    struct kept kept = {.what = what};
     struct kist_error missing;
     int rc = all ? load(app, &kept, err) : kist_error_nomem(err), failed = 0;
 
@@ -93,16 +96,29 @@ static int inspect(struct kist_app *app, const struct options *o, bool container
 
 static int run_any(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    return inspect(app, values, true, count, operands, err);
+    const struct options *o = values;
+
+    if (o->type && strcmp(o->type, "container") != 0 && strcmp(o->type, "image") != 0) {
+        return kist_error_set(err, KIST_E_USAGE, "'%s' is not a valid value for --type (container, image)", o->type);
+    }
+    return inspect(app, o, o->type ? o->type : "container or image", count, operands, err);
 }
 
 static int run_image(struct kist_app *app, const void *values, int count, char **operands, struct kist_error *err)
 {
-    return inspect(app, values, false, count, operands, err);
+    return inspect(app, values, "image", count, operands, err);
 }
 
+#define FORMAT KIST_OPT("format", 'f', TEXT, struct options, format, "TEMPLATE", "Print by a Go template")
+
+static const struct kist_option image_options[] = {
+    FORMAT,
+    {.name = NULL},
+};
+
 static const struct kist_option options[] = {
-    KIST_OPT("format", 'f', TEXT, struct options, format, "TEMPLATE", "Print by a Go template"),
+    FORMAT,
+    KIST_OPT("type", 0, TEXT, struct options, type, "TYPE", "Only a container, or an image"),
     {.name = NULL},
 };
 
@@ -122,7 +138,7 @@ const struct kist_command kist_cmd_image_inspect = {
     .name = "image inspect",
     .operands = "IMAGE [IMAGE...]",
     .summary = "Print all that is known of images, as JSON",
-    .options = options,
+    .options = image_options,
     .options_size = sizeof(struct options),
     .min_operands = 1,
     .max_operands = -1,

@@ -98,12 +98,24 @@ static bool passes(const struct kist_engine *engine, const struct kist_container
     }
 }
 
+/* Docker has more of the first than there are here. */
+static bool makes_sense(int by, const char *wanted)
+{
+    static const char *const words[FILTERS] = {[BY_STATUS] = " created restarting running removing paused exited dead ",
+                                               [BY_HEALTH] = " starting healthy unhealthy none "};
+    uint64_t number;
+    char word[16];
+
+    return by == BY_EXITED ? kist_str_u64(wanted, UINT32_MAX, &number)
+                           : !words[by] || (kist_str_format(word, sizeof(word), " %s ", wanted) && strstr(words[by], word));
+}
+
 static int filter_of(const char *text, const char **wanted, struct kist_error *err)
 {
     for (int i = 0; i < FILTERS; i++) {
         if (kist_str_starts(text, filter_names[i])) {
             *wanted = text + strlen(filter_names[i]);
-            return i;
+            return makes_sense(i, *wanted) ? i : kist_error_set(err, KIST_E_USAGE, "invalid filter '%s'", text);
         }
     }
     return kist_error_set(err, KIST_E_USAGE,
@@ -182,9 +194,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 
     (void)count;
     (void)operands;
-    if (rc == 0 && list.n == 0) {
-        rc = passes_all(&engine, &none, &o->filters, err); /* what makes no sense is told all the same */
-    }
+    rc = rc < 0 ? rc : passes_all(&engine, &none, &o->filters, err); /* what makes no sense is told whatever there is */
     for (size_t i = 0; rc >= 0 && i < list.n && left > 0; i++) {
         if (!all && !kist_container_is_up(&list.v[i])) {
             continue;

@@ -315,6 +315,9 @@ int kist_store_container_rename(struct kist_store *s, const char *id, const char
     if (!kist_str_copy(wanted.name, sizeof(wanted.name), name)) {
         return kist_error_set(err, KIST_E_USAGE, "the container's name is too long");
     }
+    if (strcmp(ref.name, name) == 0) {
+        return kist_error_set(err, KIST_E_CONFLICT, "container '%.12s' has the name '%s' already", id, name);
+    }
     if ((rc = check_free(s, &wanted, err)) < 0) {
         return rc;
     }

@@ -136,14 +136,19 @@ def listing(t):
     equal(found("-n", "2"), sorted([two, three]), "the last two")
     equal(found("-l"), [three], "the last")
     equal(found(), [one], "those that run")
-    t.fails(2, "invalid filter", "ps", "--filter", "colour=red")
+    for wrong in ("colour=red", "name", "status=bogus", "health=ill", "exited=x"):
+        t.fails(2, f"invalid filter '{wrong}'", "ps", "--filter", wrong)
     contains(t.kist("ps", "-a", "-s").out, ["SIZE", "KiB"], "with sizes")
     equal(t.kist("ps", "--format", "{{.Names}} {{.Labels}}").out, "web-one role=web,site=a\n", "labels")
     t.kist("rename", "web-two", "renamed")
     equal(t.kist("inspect", "-f", "{{.Name}}", two).out, "/renamed\n", "the new name")
     t.fails(17, "'other'", "rename", "renamed", "other")
+    t.fails(17, f"container '{two[:12]}' has the name 'renamed' already", "rename", "renamed", "renamed")
     t.fails(2, "invalid", "rename", "renamed", "x")
-    t.kist("rm", "-f", "web-one", "renamed", "other")
+    t.kist("rm", "-f", "web-one")
+    t.fails(2, "invalid filter 'colour=red'", "ps", "--filter", "colour=red")  # whether any runs or not
+    t.kist("rm", "renamed", "other")
+    t.fails(2, "invalid filter 'status=bogus'", "ps", "--filter", "status=bogus")
 
 
 @test
@@ -155,6 +160,11 @@ def details(t):
     equal((d["Config"]["Labels"], "AA=1" in d["Config"]["Env"], d["Config"]["StopTimeout"]), ({"key": "value"}, True, 3), "the configuration")
     equal([(m["Type"], m["Source"], m["Destination"], m["RW"]) for m in d["Mounts"]], [("bind", t.dir, "/data", False)], "the mounts")
     equal((d["State"]["Running"], d["RestartCount"]), (True, 0), "the state")
+    t.kist("tag", SHARED["busybox"], "one")
+    for kind, want in (("container", made), ("image", t.kist("images", "-q", "--no-trunc", "one").out.strip())):
+        equal(t.kist("inspect", "--type", kind, "-f", "{{.Id}}", "one").out.strip(), want, f"a name that is both, as a {kind}")
+        t.fails(12, f"no such {kind}: 'none'", "inspect", "--type", kind, "none")
+    t.fails(2, "'volume' is not a valid value for --type", "inspect", "--type", "volume", "one")
     t.kist("rm", "-f", "one")
 
 
