@@ -115,6 +115,19 @@ static int read_names(struct port_dir *dir, struct names *names, struct kist_err
 
 static int visit(struct walk *w, struct kist_error *err);
 
+/* Puts name behind the first len bytes of the path; false: it does not fit. Done for each name there is. */
+static bool append(struct walk *w, size_t len, const char *name)
+{
+    const size_t slash = len > 0, more = strlen(name);
+
+    if (len + slash + more > KIST_MAX_PATH) {
+        return false;
+    }
+    w->path[len] = '/';
+    memcpy(w->path + len + slash, name, more + 1);
+    return true;
+}
+
 static int visit_directory(struct walk *w, struct kist_error *err)
 {
     struct names names = {.text = KIST_BUF_INIT(KIST_MAX_LAYER_NAMES)};
@@ -127,8 +140,7 @@ static int visit_directory(struct walk *w, struct kist_error *err)
     }
     rc = read_names(dir, &names, err);
     for (size_t i = 0; i < names.n && rc == 0; i++) {
-        if (!kist_str_format(w->path + len, sizeof(w->path) - len, "%s%s", len > 0 ? "/" : "", names.v[i])) {
-            w->path[len] = '\0';
+        if (!append(w, len, names.v[i])) {
             rc = kist_error_set(err, KIST_E_UNSUPPORTED, "a path in '%.80s...' is longer than %d bytes", w->path, KIST_MAX_PATH);
         } else {
             rc = visit(w, err);

@@ -95,14 +95,16 @@ static void hash_text(struct kist_sha256 *h, const char *text)
 }
 
 /* The size and sum of a file, as it was when it was listed; or, where that is not known, as it is now. */
-static int sum_up(struct kist_copy_plan *c, struct kist_copy_entry *e, const char *path, struct kist_error *err)
+static int sum_up(struct kist_copy_plan *c, const struct kist_copy_item *item, struct kist_copy_entry *e, struct kist_error *err)
 {
     struct kist_copy_reading r = {.limit = UINT64_MAX};
     unsigned char stamp[KIST_CONTEXT_STAMP];
+    char path[KIST_MAX_PATH + 1];
     int rc = 0;
 
     if (!e->stamped || !kist_known_find(c->options->known, e->stamp, e->sum)) {
-        rc = kist_copy_read(c, path, &r, e->sum, err);
+        rc = kist_copy_source_path(c, item, e, path, err);
+        rc = rc < 0 ? rc : kist_copy_read(c, path, &r, e->sum, err);
         e->size = r.bytes;
         if (rc == 0 && kist_context_stamp(c->from, stamp)) {
             kist_known_add(c->options->known, stamp, e->sum);
@@ -116,12 +118,8 @@ static int sum_up(struct kist_copy_plan *c, struct kist_copy_entry *e, const cha
 static int digest_entry(struct kist_copy_plan *c, struct kist_sha256 *h, const struct kist_copy_item *item, struct kist_copy_entry *e,
                         struct kist_error *err)
 {
-    char path[KIST_MAX_PATH + 1];
-    int rc = kist_copy_source_path(c, item, e, path, err);
+    const int rc = e->type == KIST_LAYER_FILE ? sum_up(c, item, e, err) : 0;
 
-    if (rc == 0 && e->type == KIST_LAYER_FILE) {
-        rc = sum_up(c, e, path, err);
-    }
     hash_number(h, e->type);
     hash_text(h, kist_copy_text(c, e->path));
     hash_text(h, kist_copy_text(c, e->target));

@@ -86,6 +86,8 @@ uint64_t kist_layer_writer_bytes(const struct kist_layer_writer *w, uint64_t *jo
 
 struct kist_layer;
 
+/* Of the tar that the layer in file came from; only its trailer is read. KIST_E_CORRUPT. */
+int kist_layer_tar_bytes(struct port_file *file, uint64_t *bytes, struct kist_error *err) KIST_CHECKED;
 /* Takes ownership of file always. KIST_E_CORRUPT for what is no whole layer file (trailer, superblock, bounds). */
 int kist_layer_open(struct kist_layer **out, struct port_file *file, struct kist_error *err) KIST_CHECKED;
 void kist_layer_close(struct kist_layer *l);

@@ -3,17 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int read_trailer(struct kist_layer *l, struct kist_error *err)
+static int read_trailer(struct port_file *file, struct kist_layer_trailer *t, uint64_t *file_bytes, struct kist_error *err)
 {
-    struct kist_layer_trailer *t = &l->trailer;
     unsigned char raw[KIST_LAYER_TRAILER_SIZE];
-    int result;
+    size_t got;
+    int result = port_file_size(file, file_bytes, err);
 
-    if (l->info.file_bytes < sizeof(raw))
-        return KIST_READ_DAMAGED(err, "it has %" PRIu64 " bytes, less than its trailer", l->info.file_bytes);
-    result = kist_read_at(l, l->info.file_bytes - sizeof(raw), raw, sizeof(raw), "trailer", err);
     if (result < 0)
         return result;
+    if (*file_bytes < sizeof(raw))
+        return KIST_READ_DAMAGED(err, "it has %" PRIu64 " bytes, less than its trailer", *file_bytes);
+    result = port_file_read_at(file, *file_bytes - sizeof(raw), raw, sizeof(raw), &got, err);
+    if (result < 0)
+        return result;
+    if (got < sizeof(raw))
+        return KIST_READ_DAMAGED(err, "it ends within its trailer");
     switch (kist_layer_trailer_get(t, raw)) {
     case KIST_LAYER_TRAILER_GOOD:
         break;
@@ -25,10 +29,20 @@ static int read_trailer(struct kist_layer *l, struct kist_error *err)
         return kist_error_set(err, KIST_E_UNSUPPORTED, "layer file version %u.%u: this kist reads %u",
                               t->major, t->minor, KIST_LAYER_MAJOR);
     }
-    if (t->file_bytes != l->info.file_bytes)
-        return KIST_READ_DAMAGED(err, "it has %" PRIu64 " bytes, not %" PRIu64, l->info.file_bytes,
-                                 t->file_bytes);
+    if (t->file_bytes != *file_bytes)
+        return KIST_READ_DAMAGED(err, "it has %" PRIu64 " bytes, not %" PRIu64, *file_bytes, t->file_bytes);
     return 0;
+}
+
+int kist_layer_tar_bytes(struct port_file *file, uint64_t *bytes, struct kist_error *err)
+{
+    struct kist_layer_trailer trailer;
+    uint64_t file_bytes;
+    int result = read_trailer(file, &trailer, &file_bytes, err);
+
+    if (result == 0)
+        *bytes = trailer.tar_bytes;
+    return result;
 }
 
 /* The index, whole, lies between squashfs part and trailer. */
@@ -125,8 +139,7 @@ int kist_layer_open(struct kist_layer **out, struct port_file *file, struct kist
     }
     l->file = file;
     l->unpack = (struct kist_unpack *)(l + 1);
-    if ((result = port_file_size(file, &l->info.file_bytes, err)) < 0 ||
-        (result = read_trailer(l, err)) < 0 || (result = check_tail(l, err)) < 0 ||
+    if ((result = read_trailer(file, &l->trailer, &l->info.file_bytes, err)) < 0 || (result = check_tail(l, err)) < 0 ||
         (result = read_super(l, err)) < 0 || (result = read_xattr_header(l, err)) < 0 ||
         (result = kist_unpack_init(l->unpack, l->super.compressor, err)) < 0) {
         kist_layer_close(l);

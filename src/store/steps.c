@@ -73,23 +73,32 @@ static int add_step(struct kist_store_step_list *list, const struct kist_store_s
     return 0;
 }
 
-/* What is no step is passed over: a cache may lose what it has. */
-static int read_steps(struct kist_store *s, struct kist_store_step_list *list, struct kist_error *err)
+/* Nothing where there is none, or no such file as it should be. */
+static int read_text(struct kist_store *s, struct kist_buf *text, struct kist_error *err)
 {
-    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(FILE_MAX);
-    struct kist_store_step step;
     struct port_dir *dir;
-    char *rest, *line;
     int rc = port_dir_open_at(&dir, s->root, "cache", false, err);
 
     if (rc < 0) {
         return rc == KIST_E_NOT_FOUND ? 0 : rc;
     }
-    rc = kist_store_read(dir, FILE_NAME, &text, err);
+    rc = kist_store_read(dir, FILE_NAME, text, err);
     port_dir_close(dir);
     if (rc == KIST_E_NOT_FOUND || rc == KIST_E_CORRUPT) {
+        kist_buf_clear(text);
         return 0;
     }
+    return rc;
+}
+
+/* What is no step is passed over: a cache may lose what it has. */
+static int read_steps(struct kist_store *s, struct kist_store_step_list *list, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(FILE_MAX);
+    struct kist_store_step step;
+    char *rest, *line;
+    int rc = read_text(s, &text, err);
+
     rest = text.data;
     while (rc == 0 && (line = strsep(&rest, "\n")) != NULL) {
         rc = parse_line(&step, line) ? add_step(list, &step, err) : 0;
@@ -256,18 +265,32 @@ int kist_store_step_add(struct kist_store *s, const struct kist_store_step *step
     return rc < 0 ? rc : write_steps(s, &list, err);
 }
 
+/* The line of one step, of all that are read; the others are not even parsed. */
+static bool find_line(struct kist_store *s, const struct kist_digest *key, struct kist_store_step *step)
+{
+    KIST_AUTO(buf) struct kist_buf text = KIST_BUF_INIT(FILE_MAX);
+    char hex[KIST_DIGEST_HEX_MAX], *rest, *line;
+    bool found = false;
+
+    rest = read_text(s, &text, NULL) == 0 ? text.data : NULL;
+    (void)kist_digest_hex(hex, key);
+    while (!found && (line = strsep(&rest, "\n")) != NULL) {
+        found = strncmp(line, hex, sizeof(hex) - 1) == 0 && parse_line(step, line);
+    }
+    return found;
+}
+
 bool kist_store_step_find(struct kist_store *s, const struct kist_digest *key, struct kist_store_lease *lease,
                           struct kist_store_step *step)
 {
-    KIST_AUTO(store_step_list) struct kist_store_step_list list = {.v = NULL};
-    const struct kist_store_step *found = read_steps(s, &list, NULL) == 0 ? find_key(&list, key) : NULL;
+    struct kist_store_step found;
     int64_t now = kist_store_now(s);
 
-    if (!found || (found->changed && ((lease && kist_store_lease_add(lease, &found->diff_id, 1, NULL) < 0) ||
-                                      !kist_store_has_layer(s, &found->diff_id)))) {
+    if (!find_line(s, key, &found) || (found.changed && ((lease && kist_store_lease_add(lease, &found.diff_id, 1, NULL) < 0) ||
+                                                         !kist_store_has_layer(s, &found.diff_id)))) {
         return false;
     }
-    *step = *found;
+    *step = found;
     if (lease && step->used < now - DAY) {
         step->used = now;
         (void)!kist_store_step_add(s, step, NULL); /* a full or read-only store is no reason not to use it */

@@ -167,17 +167,12 @@ int kist_intake_tar_bytes(struct kist_store *s, const struct kist_digest *diff_i
 {
     char text[KIST_DIGEST_TEXT_MAX];
     struct port_file *file;
-    struct kist_layer *layer;
     int rc = kist_store_layer_open(s, diff_id, &file, err);
 
     if (rc < 0) {
         return rc;
     }
-    rc = kist_layer_open(&layer, file, err);
-    if (rc < 0) {
-        return kist_error_wrap(err, "layer '%s'", kist_digest_text(text, diff_id));
-    }
-    *bytes = kist_layer_info(layer)->tar_bytes;
-    kist_layer_close(layer);
-    return 0;
+    rc = kist_layer_tar_bytes(file, bytes, err);
+    port_file_discard(file);
+    return rc < 0 ? kist_error_wrap(err, "layer '%s'", kist_digest_text(text, diff_id)) : 0;
 }
