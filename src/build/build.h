@@ -47,6 +47,7 @@ struct kist_build_options {
     const struct kist_strv *args, *labels; /* "NAME=VALUE" */
     struct kist_platform platform, machine; /* of the image; of what this machine runs */
     bool no_cache, pull, dry_run;
+    bool host_network; /* RUN --network=host may have it; where run's network is the host's, it may anyway */
     const struct kist_run_options *run;    /* network and limits of RUN */
     const struct kist_build_secret *secrets;
     size_t secret_count;

@@ -93,6 +93,10 @@ static int read_network(struct running *r, struct kist_error *err)
     if (network && strcmp(network, "none") == 0) {
         r->options.network = KIST_NETWORK_NONE;
     } else if (network && strcmp(network, "host") == 0) {
+        if (r->options.network != KIST_NETWORK_HOST && !step->build->options->host_network) {
+            return kist_dockerfile_fail(step->file, step->in, kist_instruction_flag_at(step->in, "network"), err, KIST_E_USAGE,
+                                        "the host's network is not given to a Dockerfile that asks for it (try --allow network.host)");
+        }
         r->options.network = KIST_NETWORK_HOST;
     } else if (network && strcmp(network, "default") != 0) {
         return kist_dockerfile_fail(step->file, step->in, kist_instruction_flag_at(step->in, "network"), err, KIST_E_USAGE,

@@ -17,7 +17,7 @@
 #define PLATFORMS_MAX 16
 
 struct options {
-    struct kist_strv tags, args, labels, secrets;
+    struct kist_strv tags, args, labels, secrets, allow;
     const char *file, *target, *platform, *network, *progress, *iidfile, *metadata, *output;
     bool no_cache, pull, quiet, dry_run;
     struct kist_run_options run;
@@ -133,6 +133,11 @@ static int read_options(struct building *b, struct kist_error *err)
 {
     int rc = kist_build_tell_init(&b->tell, b->o->progress, b->o->quiet, err);
 
+    for (size_t i = 0; i < b->o->allow.n && rc == 0; i++) {
+        rc = strcmp(b->o->allow.v[i], "network.host") == 0
+                 ? 0
+                 : kist_error_set(err, KIST_E_USAGE, "allow must be network.host, not '%s'", b->o->allow.v[i]);
+    }
     rc = rc < 0 ? rc : b->o->output ? kist_build_output_parse(&b->output, b->o->output, err) : 0;
     rc = rc < 0 ? rc : read_names(b, err);
     rc = rc < 0 ? rc : read_args(b, err);
@@ -183,6 +188,7 @@ static int make_one(struct building *b, size_t i, const struct kist_run_options 
         .no_cache = b->o->no_cache,
         .pull = b->o->pull,
         .dry_run = b->o->dry_run,
+        .host_network = b->o->allow.n > 0,
         .run = run,
         .secrets = b->input.secrets,
         .secret_count = b->input.secret_count,
@@ -367,6 +373,7 @@ static const struct kist_option options[] = {
     KIST_OPT("no-cache", 0, FLAG, struct options, no_cache, NULL, "Make each step anew"),
     KIST_OPT("pull", 0, FLAG, struct options, pull, NULL, "Fetch base images as they are now"),
     KIST_OPT("network", 0, TEXT, struct options, network, "default|none|host|bridge", "What RUN is connected to"),
+    KIST_OPT("allow", 0, LIST, struct options, allow, "network.host", "Let RUN --network=host have the host's network"),
     KIST_OPT("secret", 0, LIST, struct options, secrets, "id=ID[,src=FILE|,env=VAR]", "For RUN --mount=type=secret"),
     KIST_OPT("add-host", 0, LIST, struct options, run.add_hosts, "NAME:ADDRESS", "Line of RUN's /etc/hosts"),
     KIST_OPT("shm-size", 0, BYTES, struct options, run.shm_size, "SIZE", "Of RUN's /dev/shm"),

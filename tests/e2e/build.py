@@ -424,7 +424,7 @@ def what_a_run_depends_on(t):
         ("the memory", steps, (*options, "--memory", "64m"), True),
         ("an argument of no use to it", steps, (*options, "--build-arg", "HTTP_PROXY=http://10.0.0.1"), True),
         ("the network", steps, (*secret, "--network", "host", "--add-host", "a:10.0.0.1"), False),
-        ("its own network", steps.replace("RUN", "RUN --network=host"), options, False),
+        ("its own network", steps.replace("RUN", "RUN --network=host"), (*options, "--allow", "network.host"), False),
         ("its own network is the same", steps.replace("RUN", "RUN --network=none"), options, True),
         ("a host's name", steps, (*options[:-1], "b:10.0.0.1"), False),
         ("the shared memory", steps, (*options, "--shm-size", "1m"), False),

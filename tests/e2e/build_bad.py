@@ -169,6 +169,9 @@ def runs(t):
             "FROM scratch\nRUN --mount=target=${none:?unset} true\n")
     refused(t, USAGE, at(2, 5, "--network must be default, none or host, not 'x'", "RUN --network=x true", "^~~~~~~~~~~"),
             "FROM scratch\nRUN --network=x true\n")
+    refused(t, USAGE, at(2, 5, "the host's network is not given to a Dockerfile that asks for it (try --allow network.host)",
+                         "RUN --network=host true", "^~~~~~~~~~~~~~"), "FROM scratch\nRUN --network=host true\n")
+    refused(t, USAGE, "allow must be network.host, not 'x'", "FROM scratch\nRUN true\n", "--allow", "x")
     refused(t, UNSUPPORTED, at(2, 5, "what --security and --device ask for is not given to a build", "RUN --security=insecure true",
                                "^~~~~~~~~~~~~~~~~~~"), "FROM scratch\nRUN --security=insecure true\n")
 

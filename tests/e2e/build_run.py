@@ -155,8 +155,9 @@ def scripts_and_tmpfs(t):
 echo "of $0" > /said
 END
 RUN --mount=type=tmpfs,target=/fast,size=1m df -k /fast | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2 >> /said; touch /fast/x
-RUN --network=none ip link | grep -c ': ' >> /said"""
-    equal(said(t, steps), "of /dev/pipes/END\n1024\n1\n", "what is said")
+RUN --network=none ip link | grep -c ': ' >> /said
+RUN --network=host test "$(readlink /proc/self/ns/net)" = HOST""".replace("HOST", os.readlink("/proc/self/ns/net"))
+    equal(said(t, steps, None, "--allow", "network.host"), "of /dev/pipes/END\n1024\n1\n", "what is said")
     equal(names_in(t), ["said"], "the layer")
 
 
