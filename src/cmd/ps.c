@@ -69,6 +69,21 @@ static bool has_volume(const struct kist_engine *engine, const struct kist_conta
     return false;
 }
 
+/* A part of it; of Docker's regular expressions "^" and "$" are known, and a "/" before the name. */
+static bool has_name(const char *name, const char *wanted)
+{
+    const bool begins = wanted[0] == '^', ends = kist_str_ends(wanted, "$");
+    const size_t skip = begins + (wanted[begins] == '/'), len = strlen(wanted) - skip - ends, whole = strlen(name);
+
+    wanted += skip;
+    for (size_t at = ends && whole > len ? whole - len : 0; at + len <= whole && (at == 0 || !begins); at++) {
+        if (memcmp(name + at, wanted, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum { BY_NAME, BY_ID, BY_STATUS, BY_LABEL, BY_ANCESTOR, BY_HEALTH, BY_EXITED, BY_VOLUME, FILTERS };
 
 static const char *const filter_names[FILTERS] = {"name=",     "id=",     "status=", "label=",
@@ -80,7 +95,7 @@ static bool passes(const struct kist_engine *engine, const struct kist_container
 
     switch (by) {
     case BY_NAME:
-        return strstr(c->name, wanted + (wanted[0] == '/')) != NULL;
+        return has_name(c->name, wanted);
     case BY_ID:
         return strstr(c->id, wanted) != NULL;
     case BY_STATUS:

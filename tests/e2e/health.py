@@ -128,7 +128,8 @@ def listing(t):
     three = up(t, "--name", "other", script="exit 3")
     t.kist("wait", three)
     found = lambda *options: sorted(t.kist("ps", "-q", "--no-trunc", *options).out.split())
-    for filters, want in {("name=web",): [one, two], ("id=" + two[:12],): [two], ("status=exited",): [three], ("label=role",): [one, two],
+    for filters, want in {("name=^web-one$",): [one], ("name=^/web",): [one, two], ("name=one$",): [one], ("name=^one",): [], ("name=^web$",): [],
+                          ("name=eb-o",): [one], ("name=$",): [one, two, three], ("name=web",): [one, two], ("id=" + two[:12],): [two], ("status=exited",): [three], ("label=role",): [one, two],
                           ("label=role=web", "label=site=a"): [one], ("label=role=db",): [], ("ancestor=" + name,): [one, two, three],
                           ("exited=3",): [three], ("name=web", "name=other"): [one, two, three], ("status=created", "status=running"): [one, two],
                           ("volume=/data",): []}.items():
