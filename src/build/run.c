@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build/cache_mount.h"
 #include "build/run_space.h"
@@ -334,6 +335,9 @@ int kist_build_run(const struct kist_build_run *run, struct kist_build_ran *ran,
     int rc = s.caches ? kist_container_id_make(id, err) : kist_error_nomem(err);
 
     *ran = (struct kist_build_ran){.exit_status = 0};
+    if (rc == 0 && geteuid() != 0) {
+        rc = kist_error_set(err, KIST_E_UNSUPPORTED, "only root can run commands in a build (the other instructions need no root)");
+    }
     if (rc == 0 && run->diff_id_count == 0) {
         rc = kist_error_set(err, KIST_E_NO_COMMAND, "'%s' is not there: the stage has no files", run->argv->n > 0 ? run->argv->v[0] : "");
     }

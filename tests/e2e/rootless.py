@@ -161,6 +161,21 @@ def one_namespace_of_all(t):
 
 
 @test
+def build(t):
+    u = User(t)
+    u.kist("pull", "-q", SHARED["busybox"])
+    context = t.path("context")
+    os.mkdir(context)
+    t.write("context/said", "so\n")
+    t.write("context/Dockerfile", f"FROM {SHARED['busybox']}\nCOPY said /\nCMD [\"cat\", \"/said\"]\n")
+    t.write("context/with-run", f"FROM {SHARED['busybox']}\nRUN true\n")
+    u.kist("build", "-q", "-t", "mine", context)
+    equal(u.kist("run", "--rm", "mine").out, "so\n", "what it says")
+    u.fails(18, "only root can run commands in a build", "build", "-f", os.path.join(context, "with-run"), context)
+    equal(u.owners(), {UID}, "owners in his home")
+
+
+@test
 def without_subordinate_users(t):
     """Only root is in there, whose all files are."""
     u = User(t, subordinate=False)
