@@ -1,8 +1,10 @@
 #include "cmd/columns.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "cmd/template.h"
 
 #define MAX_LINE (1U << 20)
@@ -57,6 +59,7 @@ int kist_rows_begin(struct kist_rows *r, const struct kist_rows_options *o, cons
     bool table = !o->json && !o->quiet && !o->format;
 
     *r = (struct kist_rows){.options = *o, .columns = table ? columns : NULL, .count = count, .cells = KIST_BUF_INIT(MAX_TEXT)};
+    r->titles = !o->json && !o->quiet && o->format && kist_str_starts(o->format, "table ") ? columns : NULL;
     if (table && (count == 0 || count > KIST_COUNT(r->width))) {
         return kist_error_set(err, KIST_E_FAIL, "a table of %zu columns", count);
     }
@@ -66,9 +69,86 @@ int kist_rows_begin(struct kist_rows *r, const struct kist_rows_options *o, cons
     return 0;
 }
 
+/* ---- --format "table ..." ---- */
+
+static int add_line(struct kist_rows *r, const cJSON *row, struct kist_error *err)
+{
+    KIST_AUTO(buf) struct kist_buf line = KIST_BUF_INIT(MAX_LINE);
+    int rc = kist_template_print(r->options.format, row, &line, err);
+    char *at = line.data, *tab;
+
+    rc = rc < 0 ? rc : kist_buf_add(&r->cells, kist_buf_text(&line), line.len + 1, err);
+    for (size_t i = 0; rc == 0 && line.len > 0 && i < KIST_COUNT(r->width) && (tab = strchr(at, '\t')); i++) {
+        *tab = '\0';
+        r->width[i] = KIST_MAX(r->width[i], width_of(at));
+        at = tab + 1;
+    }
+    return rc;
+}
+
+/* A column's, or the field's own name in capitals: "CREATED AT". */
+static int add_title(cJSON *titles, const struct kist_rows *r, const char *field, struct kist_error *err)
+{
+    char title[64] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < r->count; i++) {
+        if (strcmp(r->titles[i].field, field) == 0) {
+            return kist_json_put_string(titles, field, r->titles[i].title, err);
+        }
+    }
+    for (const char *p = field; *p != '\0' && len + 2 < sizeof(title); p++) {
+        if (p > field && isupper((unsigned char)*p) && islower((unsigned char)p[-1])) {
+            title[len++] = ' ';
+        }
+        title[len++] = (char)toupper((unsigned char)*p);
+    }
+    return kist_json_put_string(titles, field, title, err);
+}
+
+/* row NULL: there is none, and no other fields than the columns'. */
+static int add_head(struct kist_rows *r, const cJSON *row, struct kist_error *err)
+{
+    KIST_AUTO(json) cJSON *titles = cJSON_CreateObject();
+    const cJSON *field;
+    int rc = titles ? 0 : kist_error_nomem(err);
+
+    cJSON_ArrayForEach(field, row) {
+        rc = rc < 0 ? rc : add_title(titles, r, field->string, err);
+    }
+    for (size_t i = 0; !row && i < r->count && rc == 0; i++) {
+        rc = kist_json_put_string(titles, r->titles[i].field, r->titles[i].title, err);
+    }
+    r->headed = true;
+    return rc < 0 ? rc : add_line(r, titles, err);
+}
+
+static void print_lines(const struct kist_rows *r)
+{
+    char *line = r->cells.data, *const end = line + r->cells.len;
+
+    while (line < end) {
+        char *const next = line + strlen(line) + 1, *tab;
+
+        for (size_t i = 0; i < KIST_COUNT(r->width) && (tab = strchr(line, '\t')); i++) {
+            *tab = '\0';
+            put_cell(line, r->width[i], false);
+            line = tab + 1;
+        }
+        put_cell(line, 0, true);
+        line = next;
+    }
+}
+
 int kist_rows_add(struct kist_rows *r, const cJSON *row, struct kist_error *err)
 {
-    int rc = r->columns ? 0 : print_row(&r->options, row, err);
+    int rc;
+
+    if (r->titles) {
+        rc = r->headed ? 0 : add_head(r, row, err);
+        return rc < 0 ? rc : add_line(r, row, err);
+    }
+    rc = r->columns ? 0 : print_row(&r->options, row, err);
 
     for (size_t i = 0; r->columns && i < r->count && rc == 0; i++) {
         const char *text = cell(row, &r->columns[i]);
@@ -79,7 +159,7 @@ int kist_rows_add(struct kist_rows *r, const cJSON *row, struct kist_error *err)
     return rc;
 }
 
-void kist_rows_end(struct kist_rows *r)
+static void print_cells(const struct kist_rows *r)
 {
     const char *text = kist_buf_text(&r->cells), *end = text + r->cells.len;
 
@@ -89,6 +169,18 @@ void kist_rows_end(struct kist_rows *r)
     for (size_t i = 0; text < end; i = (i + 1) % r->count) {
         put_cell(text, r->width[i], i + 1 == r->count);
         text += strlen(text) + 1;
+    }
+}
+
+void kist_rows_end(struct kist_rows *r)
+{
+    if (r->titles && !r->headed) {
+        (void)!add_head(r, NULL, NULL); /* a field that no column shows is not known without a row */
+    }
+    if (r->titles) {
+        print_lines(r);
+    } else {
+        print_cells(r);
     }
 }
 

@@ -10,7 +10,8 @@ struct kist_column {
 };
 
 /*
- * Rows as a command's options ask for: --json (an object a line), --format (a line a row), -q (only field quiet), or the table.
+ * Rows as a command's options ask for: --json (an object a line), --format (a line a row; "table ..." is laid out at its tabs, below the
+ * fields' titles), -q (only field quiet), or the table.
  */
 struct kist_rows_options {
     bool json, quiet;
@@ -25,7 +26,9 @@ struct kist_rows {
     const struct kist_column *columns; /* NULL: no table */
     size_t count;
     int width[KIST_MAX_COLUMNS];
-    struct kist_buf cells; /* of the table, each with its NUL */
+    struct kist_buf cells; /* of the table, each with its NUL; with format "table ...", lines of such with tabs between them */
+    const struct kist_column *titles; /* "table ...": what may stand at its head; NULL: no such format */
+    bool headed;
 };
 
 /*

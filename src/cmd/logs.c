@@ -48,7 +48,7 @@ static int run(struct kist_app *app, const void *values, int count, char **opera
 
     (void)count;
     rc = rc < 0 ? rc : kist_moment_parse(o->until, "until", &wanted.until, err);
-    if (rc == 0 && o->tail && strcmp(o->tail, "all") != 0 && !kist_str_u64(o->tail, UINT64_MAX, &wanted.tail)) {
+    if (rc == 0 && o->tail && strcmp(o->tail, "all") != 0 && o->tail[0] != '-' && !kist_str_u64(o->tail, UINT64_MAX, &wanted.tail)) {
         rc = kist_error_set(err, KIST_E_USAGE, "tail must be a number or all, not '%s'", o->tail);
     }
     rc = rc < 0 ? rc : kist_containers_find(app, &engine, operands[0], &c, err);

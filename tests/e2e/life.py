@@ -82,8 +82,12 @@ def names(t):
 @test
 def listing(t):
     equal(t.kist("ps").out.split(), ["CONTAINER", "ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], "the empty table")
+    table = "table {{.Names}}\\t{{.State}}\\t{{.CreatedAt}}"
+    equal(t.kist("ps", "--format", "table {{.Names}}\\t{{.Status}}").out, "NAMES   STATUS\n", "no rows of a format's table")
     child = start_forever(t, "--name", "up")
     [row] = rows(t)
+    equal(t.kist("ps", "--format", table).out, f"NAMES   STATE     CREATED AT\nup      running   {row['CreatedAt']}\n", "a format's table")
+    t.fails(2, "there is no field 'Nope'", "ps", "--format", "table {{.Nope}}")
     equal((row["State"], row["Status"][:3]), ("running", "Up "), "the row")
     contains(t.kist("ps").out, ["up", row["ID"][:12]], "the table")
     details = t.kist("inspect", "up").json()[0]

@@ -47,6 +47,7 @@ def both_streams(t):
 def tail_and_time(t):
     made = done(t, script="for i in 1 2 3 4 5; do echo $i; done; printf 6")
     equal(t.kist("logs", "--tail", "2", made).out, "5\n6", "the last two")
+    equal(t.kist("logs", "--tail", "-1", made).out, t.kist("logs", made).out, "less than none, which is all")
     equal(t.kist("logs", "-n", "0", made).out, "", "none")
     equal(t.kist("logs", "-n", "all", made).out, "1\n2\n3\n4\n5\n6", "all")
     equal(t.kist("logs", "--since", "1h", made).out, "1\n2\n3\n4\n5\n6", "the last hour")
