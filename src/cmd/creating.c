@@ -1,5 +1,6 @@
 #include "cmd/creating.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -196,6 +197,18 @@ static int generate(const struct chosen *c, const struct kist_run_options *spec,
     return rc < 0 ? rc : kist_rootless_adapt(*config, err);
 }
 
+static int write_id(const char *path, const char *id, struct kist_error *err)
+{
+    FILE *f = fopen(path, "wbx");
+    bool good = f && fputs(id, f) >= 0;
+
+    if (!f && errno == EEXIST) {
+        return kist_error_set(err, KIST_E_CONFLICT, "'%s' is there, and may be of a container that runs: remove it, or name another file", path);
+    }
+    good = (!f || fclose(f) == 0) && good;
+    return good ? 0 : kist_error_sys(err, KIST_E_IO, errno, "cannot write '%s'", path);
+}
+
 /* *had: there was an image. */
 static int create_once(struct kist_app *app, const struct kist_creating_options *o, char **operands, kist_creating_fn *act,
                        void *arg, bool *had, struct kist_error *err)
@@ -237,7 +250,13 @@ static int create_once(struct kist_app *app, const struct kist_creating_options 
             .transient = o->transient,
         };
 
-        rc = act(arg, &engine, &described, err);
+        rc = o->cidfile ? write_id(o->cidfile, id, err) : 0;
+        if (rc == 0) {
+            rc = act(arg, &engine, &described, err);
+            if (rc < 0 && o->cidfile) {
+                (void)remove(o->cidfile);
+            }
+        }
     }
     kist_strv_release(&spec.command);
     release_chosen(&c);

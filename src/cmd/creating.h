@@ -12,6 +12,7 @@ struct kist_creating_options {
     const char *sig_proxy; /* only of 'run' */
     const char *pull; /* always, missing or never; NULL: missing */
     const char *log_driver;
+    const char *cidfile; /* is to have the container's ID; must not be there */
     struct kist_strv log_opts;
     bool quiet, detach;
     bool transient;   /* --rm */

@@ -17,6 +17,7 @@ static const struct kist_option options[] = {
     ROW("cap-add", 0, LIST, spec.cap_add, "CAPABILITY", "Give a capability"),
     ROW("cgroup-parent", 0, TEXT, spec.cgroup_parent, "PATH", "Control group that its own is made in (default /kist)"),
     ROW("cap-drop", 0, LIST, spec.cap_drop, "CAPABILITY", "Take a capability away"),
+    ROW("cidfile", 0, TEXT, cidfile, "FILE", "Write the container's ID to a new file"),
     ROW("entrypoint", 0, TEXT, spec.entrypoint, "COMMAND", "Instead of the image's entry point"),
     ROW("env", 'e', LIST, spec.env, "NAME[=VALUE]", "Set a variable; without a value, pass it on"),
     ROW("env-file", 0, LIST, spec.env_files, "FILE", "Read variables from a file"),

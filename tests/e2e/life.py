@@ -80,6 +80,23 @@ def names(t):
 
 
 @test
+def id_in_a_file(t):
+    place = t.path("cid")
+    made = t.kist("create", "--cidfile", place, SHARED["busybox"], "true").out.strip()
+    with open(place) as f:
+        equal(f.read(), made, "what the file has")
+    t.fails(17, f"'{place}' is there", "create", "--cidfile", place, SHARED["busybox"], "true")
+    t.fails(125, f"'{place}' is there", "run", "--cidfile", place, SHARED["busybox"], "true")
+    equal(len(rows(t, "-a")), 1, "containers")
+    os.unlink(place)
+    t.fails(125, "is taken by", "run", "--cidfile", place, "--name", rows(t, "-a")[0]["Names"], SHARED["busybox"], "true")
+    check(not os.path.exists(place), "the file of a container that was not made")
+    t.kist("run", "--rm", "--cidfile", place, SHARED["busybox"], "sh", "-c", "exit 3", code=3)
+    equal(os.path.getsize(place), 64, "the file's size")
+    t.kist("rm", made)
+
+
+@test
 def listing(t):
     equal(t.kist("ps").out.split(), ["CONTAINER", "ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], "the empty table")
     table = "table {{.Names}}\\t{{.State}}\\t{{.CreatedAt}}"
