@@ -280,8 +280,12 @@ static int save(struct kist_store *s, struct kist_index *index, bool less, struc
     if (rc < 0) {
         return rc;
     }
-    rc = kist_store_write_locked(s, s->root, "index.json", text.data, text.len, err);
-    return rc == KIST_E_NO_SPACE && less ? kist_store_spare_commit(s, text.data, text.len, err) : rc;
+    rc = kist_store_write_locked(s, s->root, INDEX_NAME, text.data, text.len, err);
+    rc = rc == KIST_E_NO_SPACE && less ? kist_store_spare_commit(s, text.data, text.len, err) : rc;
+    if (rc == 0) {
+        note_lasting(s);
+    }
+    return rc;
 }
 
 int kist_store_index_save(struct kist_store *s, struct kist_index *index, struct kist_error *err)
