@@ -138,9 +138,9 @@ static int by_stamp(const void *a, const void *b)
 
 bool kist_known_find(struct kist_known *k, const unsigned char stamp[KIST_CONTEXT_STAMP], unsigned char sum[KIST_KNOWN_SUM])
 {
-    const char *records = k ? k->before.data + HEAD : NULL, *found = NULL;
+    const char *records = k && k->count > 0 ? k->before.data + HEAD : NULL, *found = NULL;
 
-    if (k && k->count > 0) {
+    if (records) {
         found = bsearch(stamp, records, k->count, RECORD, by_stamp);
     }
     if (found) {
