@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Control groups v2 with controllers, in a guest that has nothing else: Debian's user-mode-linux, a kernel that is a program."""
+"""What this kernel may lack, in a guest that has it: Debian's user-mode-linux, a kernel that is a program. Control groups v2 alone, with
+controllers; quotas of projects; memory that nothing else takes."""
 import os
 import re
 import shutil
@@ -15,10 +16,10 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /mnt
-for module in fs/squashfs/squashfs fs/overlayfs/overlay drivers/block/loop; do
+for module in fs/squashfs/squashfs fs/overlayfs/overlay drivers/block/loop fs/quota/quota_tree fs/quota/quota_v2; do
     busybox insmod /usr/lib/uml/modules/$(uname -r)/kernel/$module.ko
 done
+mount -t tmpfs tmpfs /mnt
 sh SCRIPT
 busybox poweroff -f
 """
@@ -78,8 +79,8 @@ def program():
     return skip("only a kist with a sanitizer is here (cmake --preset release)")
 
 
-def boot(t, script):
-    """What a guest says that runs script, with KIST and IMAGE for the program and an archive: name -> text."""
+def boot(t, script, *disks):
+    """What a guest says that runs script, with KIST and IMAGE for the program and an archive: name -> text. disks: files, /dev/ubda the first."""
     if not shutil.which("linux.uml"):
         skip("no user-mode-linux")
     kist = program()
@@ -90,7 +91,8 @@ def boot(t, script):
     path = t.write("script", script.replace("KIST ", kist + " ").replace("IMAGE", image))
     init = t.write("init", INIT.replace("SCRIPT", path))
     os.chmod(init, 0o755)
-    out = subprocess.run(["linux.uml", "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}", "con=null", "con0=null,fd:1", "quiet"],
+    out = subprocess.run(["linux.uml", "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}", "con=null", "con0=null,fd:1", "quiet",
+                          *(f"ubd{i}={disk}" for i, disk in enumerate(disks))],
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, cwd=t.dir).stdout
     said = dict(re.findall(r"^@ ([^=]+)=(.*?)\r?$", out, re.M))
     check("left" in said, f"the guest did not come to the end: {out[-2000:]!r}")
@@ -124,6 +126,45 @@ def fifty_idle(t):
     check(0 < taken <= 60 << 10, f"50 containers took {taken} KiB")
     if os.environ.get("KIST_TEST_KEEP"):
         print(f"supervisors of {min(supervisors)} to {max(supervisors)} KiB, {taken} KiB for 50 containers")
+
+
+QUOTAS = """
+say() { echo "@ $1=$(echo $2)"; }
+exec 2>&1
+mknod /run/disk b 98 0
+mount -t ext4 -o prjquota /run/disk /mnt
+KIST load -q -i IMAGE
+say doctor "$(KIST system doctor | grep project-quotas)"
+fill='dd if=/dev/zero of=/full bs=64k count=1000 2>&1 | grep -o "Disk quota exceeded"; wc -c < /full'
+say full "$(KIST run --name limited --storage-opt size=8m box:1 sh -c "$fill")"
+say again "$(KIST start -a limited)"
+say free "$(KIST run --name other --storage-opt size=8m box:1 sh -c 'dd if=/dev/zero of=/part bs=1M count=6 2>&1 | grep -c exceeded')"
+say unlimited "$(KIST run --rm box:1 sh -c 'dd if=/dev/zero of=/big bs=1M count=20 2>&1 | grep -c exceeded')"
+say images "$(find /mnt/store/containers -name rw.img)"
+used() { KIST system df --format '{{if eq .Type "Containers"}}{{.Bytes}}{{end}}' | xargs; }
+say used $(used)
+KIST rm limited other
+say removed $(used)
+say left "$(find /mnt/store/containers /mnt/store/tmp -mindepth 1)"
+"""
+
+
+@test
+def sizes_by_quotas_of_projects(t):
+    kit.need_programs("mkfs.ext4")
+    disk = t.path("disk")
+    with open(disk, "wb") as f:
+        f.truncate(128 << 20)
+    kit.command("mkfs.ext4", "-q", "-O", "quota,project", "-E", "quotatype=prjquota", disk)
+    said = boot(t, QUOTAS, disk)
+    for word in ("full", "again"):  # the limit is the container's for life
+        text, size = said.pop(word).rsplit(" ", 1)
+        equal(text, "Disk quota exceeded", word)
+        check(7 << 20 <= int(size) <= 8 << 20, f"{word}: {size} bytes were written under a limit of 8 MiB")
+    used = int(said.pop("used"))
+    check(13 << 20 <= used <= 16 << 20, f"{used} bytes for containers that wrote 8 and 6 MiB")
+    check(int(said.pop("removed")) < 1 << 20, "what containers that are gone take")
+    equal(said, {"doctor": "found project-quotas", "free": "0", "unlimited": "0", "images": "", "left": ""}, "what the guest said")
 
 
 kit.main(prepare)
