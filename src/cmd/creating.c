@@ -206,7 +206,15 @@ static int write_id(const char *path, const char *id, struct kist_error *err)
         return kist_error_set(err, KIST_E_CONFLICT, "'%s' is there, and may be of a container that runs: remove it, or name another file", path);
     }
     good = (!f || fclose(f) == 0) && good;
-    return good ? 0 : kist_error_sys(err, KIST_E_IO, errno, "cannot write '%s'", path);
+    if (!good) {
+        const int cause = errno;
+
+        if (f) {
+            (void)remove(path); /* or the next try would find it there */
+        }
+        return kist_error_sys(err, cause == ENOSPC ? KIST_E_NO_SPACE : KIST_E_IO, cause, "cannot write '%s'", path);
+    }
+    return 0;
 }
 
 /* *had: there was an image. */

@@ -122,7 +122,7 @@ struct kist_container_work {
     const struct kist_strv *env; /* "NAME=value" over what config.json says, and in no file; NULL: none */
     /* All that it writes, by stream, 1 or 2; ours are left alone, and it has no input. */
     void (*output)(void *arg, int stream, const char *data, size_t len);
-    /* Now and then while it runs; dir is containers/<id>/. False: it is to end at once. */
+    /* Now and then while it runs; dir is containers/<id>/. False: it is to end at once. NULL: nobody looks. */
     bool (*look)(void *arg, struct port_dir *dir);
     /* It has ended, and is still there: dir is containers/<id>/. */
     int (*ended)(void *arg, struct port_dir *dir, int exit_status, struct kist_error *err);

@@ -93,7 +93,6 @@ static int choose_hostname(struct kist_generation *g, struct kist_error *err)
     return 0;
 }
 
-/* All that may be refused on the flags alone, and the image's word on the user. */
 int kist_spec_context_here(struct kist_spec_context *context, struct port_system *system, struct kist_error *err)
 {
     context->host_name = system->hostname;
@@ -103,6 +102,7 @@ int kist_spec_context_here(struct kist_spec_context *context, struct port_system
     return port_system_get(system, err);
 }
 
+/* All that may be refused on the flags alone, and the image's word on the user. */
 static int prepare(struct kist_generation *g, struct kist_error *err)
 {
     const struct kist_run_options *o = g->options;

@@ -76,7 +76,7 @@ static void note_begun(struct kist_supervisor *s)
     s->state = (struct kist_container_state){.started_once = true, .started = port_clock_now()};
     s->began = port_clock_monotonic();
     s->kill_at = s->resume_at = 0;
-    s->look_at = s->in->how->work ? s->began : 0;
+    s->look_at = s->in->how->work && s->in->how->work->look ? s->began : 0;
     s->again = false;
     s->running.started = s->state.started;
     s->running.restarting = s->running.paused = false;

@@ -93,6 +93,14 @@ def id_in_a_file(t):
     check(not os.path.exists(place), "the file of a container that was not made")
     t.kist("run", "--rm", "--cidfile", place, SHARED["busybox"], "sh", "-c", "exit 3", code=3)
     equal(os.path.getsize(place), 64, "the file's size")
+    full = t.path("full")
+    os.mkdir(full)
+    kit.command("mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", full)
+    t.undo.callback(lambda: kit.command("umount", full))
+    with open(os.path.join(full, "all"), "wb") as f:
+        f.write(bytes(4096))
+    t.fails(125, "No space left", "run", "--rm", "--cidfile", os.path.join(full, "cid"), SHARED["busybox"], "true")
+    equal(os.listdir(full), ["all"], "what is left on a full disk")
     t.kist("rm", made)
 
 
